@@ -1,0 +1,49 @@
+# Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help setup lessons lesson lab test test-fast refresh doctor bench clean
+
+PYTHON ?= python3
+VENV ?= .venv
+REQUIREMENTS ?= -r requirements.txt
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python -m
+# Stored outputs are of the synthetic scenes at the smallest scale; so are the tests that compare them.
+STORED := COURSE_DATA=synthetic COURSE_SCALE=smoke COURSE_PROGRESS=0
+PYTEST := $(STORED) $(RUN) pytest -n 2 --dist loadscope
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: $(READY) ## create .venv and install what the course needs
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv). To name another interpreter: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check $(REQUIREMENTS) -e '.[dev]'
+	@touch $@
+
+lessons: $(READY) ## run every lesson, write build/lessons/index.html
+	@$(RUN) course lessons
+
+lesson: $(READY) ## run one lesson: make lesson N=06
+	@$(RUN) course lessons $(N)
+
+lab: $(READY) ## open the lessons in JupyterLab
+	$(VENV)/bin/jupyter lab notebooks
+
+test: $(READY) ## everything: unit tests, notebook form, every lesson under nbval
+	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
+
+test-fast: $(READY) ## the unit tests that take seconds
+	$(PYTEST) -m "not slow" tests
+
+refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
+	@$(STORED) $(RUN) course refresh $(N)
+
+doctor: $(READY) ## check this machine and say how to mend it
+	@$(RUN) course doctor
+
+bench: $(READY) ## measure what the course costs
+	$(RUN) benchmarks.input
+
+clean: ## remove the environment, builds and caches; downloaded data stays
+	rm -rf $(VENV) build data/.cache *.egg-info

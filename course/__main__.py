@@ -1,0 +1,99 @@
+"""The command line: ``python -m course``."""
+
+import argparse
+import os
+import sys
+
+
+def main(arguments=None):
+    """Run one command; returns the exit status.
+
+    An error that speaks to its reader is printed as its message alone.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(bool(options.run(options)))
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # piped into head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m course", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("lessons", help="run lessons, write build/lessons/index.html")
+    command.add_argument("numbers", nargs="*", metavar="N", help="lesson numbers, such as 06; all by default")
+    command.add_argument("--out", default="build/lessons", help="where pages go (default: %(default)s)")
+    command.set_defaults(run=_lessons)
+
+    command = commands.add_parser("refresh", help="re-execute lessons and store their outputs")
+    command.add_argument("numbers", nargs="*", metavar="N")
+    command.set_defaults(run=_refresh)
+
+    command = commands.add_parser("format", help="bring notebooks into the one stored form")
+    command.add_argument("--check", action="store_true", help="only name those that are not")
+    command.set_defaults(run=_format)
+
+    command = commands.add_parser("doctor", help="check this machine and say how to mend it")
+    command.set_defaults(run=_doctor)
+
+    command = commands.add_parser("data", help="say which data lessons will use, or fetch the real pictures")
+    command.add_argument("--kaggle", action="store_true", help="download the Semantic Drone Dataset (4 GB)")
+    command.add_argument("--folder", help="where to download it to (default: data/ of the checkout)")
+    command.set_defaults(run=_data)
+    return parser
+
+
+# Each command returns how many things went wrong; none is success.
+
+
+def _lessons(options):
+    from course import notebooks
+
+    return notebooks.run_lessons(options.numbers, options.out)
+
+
+def _refresh(options):
+    from course import notebooks
+
+    return notebooks.refresh(options.numbers)
+
+
+def _format(options):
+    from course import notebooks
+
+    return notebooks.format_notebooks(check=options.check)
+
+
+def _doctor(options):
+    from course import doctor
+
+    return doctor.report(doctor.examine())
+
+
+def _data(options):
+    from course import data, environment
+    from course.data.download import DownloadError, download
+
+    if not options.kaggle:
+        data.load()
+        return 0
+    base = options.folder or environment.data_folder()
+    if base is None:
+        raise ValueError("Name a folder to download to: --folder DIR.")
+    try:
+        download(os.path.join(base, "semantic-drone-dataset"))
+    except DownloadError as error:
+        raise ValueError(str(error)) from error
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Decode once: pictures and masks at one size, in memory-mapped arrays on disk.
+
+Decoding a 24-megapixel JPEG takes a third of a second, far longer than a
+training step on the small picture made of it. So every file is decoded and
+scaled once, in parallel, into two ``.npy`` files; from then on a batch costs
+its augmentation.
+
+A cache is built in a folder of its own and renamed into place when it is
+whole, so a reader meets a whole one or none, whatever happens to the builder
+and however many build at once.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from course import environment
+from course.data.errors import DataError
+from course.data.read import read_pair
+from course.data.splits import PARTS, part_of
+
+FORMAT = 1  # raise it when what a cache holds changes
+ABANDONED = 3600  # seconds after which an unfinished build is taken for dead
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures and masks of one size, ready for batches.
+
+    names   one a picture
+    images  (n, height, width, 3) uint8, RGB
+    masks   (n, height, width) uint8, class ids
+
+    The arrays are memory-mapped and read-only: what a batch does not touch
+    costs no memory.
+    """
+
+    names: tuple[str, ...]
+    images: np.ndarray
+    masks: np.ndarray
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, key):
+        """``samples[i]`` or ``samples["016"]`` is ``(image, mask)``; a slice is Samples."""
+        if isinstance(key, str):
+            if key not in self.names:
+                raise KeyError(f"no picture is called {key!r} here; the names are {', '.join(self.names)}")
+            key = self.names.index(key)
+        if isinstance(key, slice):
+            return Samples(self.names[key], self.images[key], self.masks[key])
+        return self.images[key], self.masks[key]
+
+    def split(self, part):
+        """The Samples of ``"train"``, ``"validation"`` or ``"test"``; see :mod:`course.data.splits`."""
+        if part not in PARTS:
+            raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
+        rows = [i for i, name in enumerate(self.names) if part_of(name) == part]
+        # Parts lie one behind the other, so that each is a view, not a copy.
+        return self[rows[0] : rows[-1] + 1] if rows else self[:0]
+
+
+def scaled(image, mask, size):
+    """Scale a picture by area and its mask by nearest neighbour to ``(height, width)``.
+
+    Averaging suits light: four pixels become their mean. Labels have no mean.
+    """
+    height, width = size
+    if image.shape[:2] == (height, width):
+        return image, mask
+    smaller = image.shape[0] >= height
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def load_samples(pairs, size, workers=None):
+    """All `pairs` at `size`, from the cache if it is there, else decoded and cached.
+
+    Parameters
+    ----------
+    pairs : sequence of course.data.find.Pair
+    size : (height, width)
+    workers : int, optional
+        Threads that decode; one a core by default.
+
+    Returns
+    -------
+    Samples
+        Training first, then validation, then test; by name within a part.
+
+    Raises
+    ------
+    DataError
+        For the first file that cannot be read. Nothing is cached then.
+
+    Notes
+    -----
+    The cache is keyed by the files' content and by `size`. It goes to the
+    first of :func:`course.environment.cache_folders` that can take it; where
+    none can, the samples stay in memory and a line says so.
+    """
+    pairs = sorted(pairs, key=lambda pair: (PARTS.index(part_of(pair.name)), pair.name))
+    workers = workers or os.cpu_count() or 1
+    troubles = []
+    for base in environment.cache_folders():
+        try:
+            folder = base / f"{_key(pairs, size, base, workers)}-{size[1]}x{size[0]}"
+            if not _whole(folder):
+                _build(folder, pairs, size, workers)
+            return _open(folder, pairs)
+        except OSError as error:
+            troubles.append(f"{base}: {error.strerror or error}")
+    print(
+        "The pictures are kept in memory, for no cache folder can take them "
+        f"({'; '.join(troubles)}). To decode only once, set COURSE_CACHE to a folder with space."
+    )
+    images = np.empty((len(pairs), *size, 3), np.uint8)
+    masks = np.empty((len(pairs), *size), np.uint8)
+    for i, (image, mask) in enumerate(_decoded(pairs, size, workers)):
+        images[i], masks[i] = image, mask
+    return Samples(tuple(pair.name for pair in pairs), images, masks)
+
+
+def _decoded(pairs, size, workers):
+    """Yield scaled ``(image, mask)`` in order, decoding a few ahead in threads (cv2 releases the GIL)."""
+
+    def one(pair):
+        return scaled(*read_pair(pair), size)
+
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        environment.progress(total=len(pairs), what="decoding") as bar,
+    ):
+        waiting = deque()
+        todo = iter(pairs)
+        try:
+            # A bounded queue: full-size pictures never pile up behind a slow disk.
+            for pair in todo:
+                waiting.append(pool.submit(one, pair))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+                    bar.update()
+            while waiting:
+                yield waiting.popleft().result()
+                bar.update()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _build(folder, pairs, size, workers):
+    """Write a cache aside and rename it to `folder`; on any failure nothing is left."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent)
+    aside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+    try:
+        shapes = {"images": (len(pairs), *size, 3), "masks": (len(pairs), *size)}
+        # Plain writes, not a memory map: on a full disk a write fails with an
+        # error that can be handled, a store to a map kills the process.
+        with open(aside / "images.npy", "wb") as images, open(aside / "masks.npy", "wb") as masks:
+            for file, shape in ((images, shapes["images"]), (masks, shapes["masks"])):
+                np.lib.format.write_array_header_1_0(
+                    file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+                )
+            for image, mask in _decoded(pairs, size, workers):
+                images.write(image.tobytes())
+                masks.write(mask.tobytes())
+            for file in (images, masks):
+                file.flush()
+                os.fsync(file.fileno())
+        sizes = {name: (aside / name).stat().st_size for name in ("images.npy", "masks.npy")}
+        (aside / "whole.json").write_text(json.dumps({"format": FORMAT, "bytes": sizes}))
+        if folder.exists() and not _whole(folder):
+            shutil.rmtree(folder)
+        os.rename(aside, folder)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST} or not _whole(folder):
+            raise
+        # Another process finished first; its cache has the same key, so the same content.
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _whole(folder):
+    """Whether `folder` is a finished cache whose files have the size they were written with."""
+    try:
+        note = json.loads((folder / "whole.json").read_text())
+        return note["format"] == FORMAT and all(
+            (folder / name).stat().st_size == size for name, size in note["bytes"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _open(folder, pairs):
+    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
+    return Samples(tuple(pair.name for pair in pairs), *arrays)
+
+
+def _sweep(base):
+    """Remove what builders that were killed have left."""
+    for left in base.glob("building-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left)
+
+
+def _key(pairs, size, base, workers):
+    """A digest of every file's content, of the names, and of `size`."""
+    with ThreadPoolExecutor(workers) as pool, _Digests(base) as digests:
+        files = [file for pair in pairs for file in (pair.image, pair.mask)]
+        contents = list(pool.map(digests.of, files))
+    labels = [[pair.name, pair.colored] for pair in pairs]
+    return hashlib.sha256(json.dumps([FORMAT, labels, contents, size]).encode()).hexdigest()[:20]
+
+
+class _Digests:
+    """Content digests of files, remembered by path, size and time of change.
+
+    Reading 4 GB to learn that nothing changed takes as long as the lesson's
+    first epoch; as in Git's index, a file whose size and times are what they
+    were is taken to hold what it held.
+    """
+
+    def __init__(self, base):
+        self.path = base / "digests.json"
+        self.known, self.changed = {}, False
+
+    def __enter__(self):
+        with contextlib.suppress(OSError, ValueError):
+            self.known = json.loads(self.path.read_text())
+        return self
+
+    def __exit__(self, *_):
+        if self.changed:
+            # Only a shortcut: where it cannot be written, files are read again next time.
+            with contextlib.suppress(OSError):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                handle, aside = tempfile.mkstemp(prefix="building-", dir=self.path.parent)
+                try:
+                    with open(handle, "w") as file:
+                        json.dump(self.known, file)
+                    os.replace(aside, self.path)
+                except OSError:
+                    os.unlink(aside)
+
+    def of(self, path):
+        path = Path(path).resolve()
+        try:
+            stat = path.stat()
+            state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            known = self.known.get(str(path))
+            if known and known[:3] == state:
+                return known[3]
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+        self.known[str(path)] = [*state, digest]
+        self.changed = True
+        return digest

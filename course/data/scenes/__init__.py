@@ -1,0 +1,1 @@
+"""The parts of the synthetic scenes; the door to them is :mod:`course.data.synthetic`."""

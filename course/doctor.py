@@ -1,0 +1,140 @@
+"""Check a machine: what is here, what is wrong, how to mend it."""
+
+import contextlib
+import importlib.metadata
+import io
+import os
+import platform
+import shutil
+import sys
+
+from packaging.requirements import Requirement
+
+from course import environment
+
+PACKAGE = "segmentation-course"
+# opencv-python and its variants bring the same cv2; any of them will do.
+OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+SPACE = 2**30
+
+
+def examine():
+    """Everything the doctor looks at.
+
+    Returns
+    -------
+    list of (topic, finding, remedy)
+        Strings; the remedy is empty where nothing is wrong.
+    """
+    return [*_machine(), *_versions(), *_keras(), *_data(), *_cache(), *_credentials()]
+
+
+def report(findings):
+    """Print findings as a table, problems with their remedy below; return how many problems."""
+    width = max(len(topic) for topic, _, _ in findings)
+    problems = 0
+    for topic, finding, remedy in findings:
+        print(f"{'✗' if remedy else '✓'} {topic:{width}}  {finding}")
+        if remedy:
+            problems += 1
+            print(f"  {'':{width}}  → {remedy}")
+    print("All is well." if not problems else f"{problems} thing{'s' * (problems > 1)} to mend.")
+    return problems
+
+
+def _machine():
+    yield "place", f"{environment.place()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores", ""
+    old = sys.version_info < (3, 11)
+    remedy = "The course needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup" if old else ""
+    yield "Python", platform.python_version(), remedy
+
+
+def _versions():
+    try:
+        requirements = importlib.metadata.requires(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        yield "course", "not installed", "Run `make setup`, or `pip install -e .` in the repository."
+        return
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None:
+            yield _version(requirement)
+
+
+def _version(requirement):
+    names = OPENCV if requirement.name in OPENCV else (requirement.name,)
+    wanted = f"{requirement.name}{requirement.specifier}"
+    for name in names:
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        fits = requirement.specifier.contains(version, prereleases=True)
+        remedy = "" if fits else f"Outside the supported range: pip install '{wanted}'"
+        return name, version, remedy
+    if requirement.name == "tensorflow" and os.environ.get("KERAS_BACKEND") in environment.BACKENDS[1:]:
+        return "tensorflow", f"not installed; {os.environ['KERAS_BACKEND']} takes its place", ""
+    return requirement.name, "not installed", f"pip install '{wanted}'"
+
+
+def _keras():
+    try:
+        environment.import_keras()
+        yield "backend", environment.backend(), ""
+        yield "device", environment.device(), ""
+    except Exception as error:  # whatever stops Keras from starting is what the doctor is for
+        first = str(error).splitlines()[0] if str(error) else ""
+        chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+        remedy = (
+            f"Keras does not start on {chosen}. Install it, or choose another: "
+            "KERAS_BACKEND=tensorflow, jax or torch."
+        )
+        yield "backend", f"{type(error).__name__}: {first}", remedy
+
+
+def _data():
+    try:
+        from course import data
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            dataset = data.load()
+    except (ImportError, OSError, ValueError) as error:
+        yield "data", "not usable", str(error).replace("\n", "\n      ")
+        return
+    yield "data", f"{dataset.title}: {len(dataset)} pictures in {dataset.root}", ""
+    yield _scale(dataset)
+
+
+def _scale(dataset):
+    try:
+        scale = environment.scale(dataset)
+    except Exception as error:  # a wrong COURSE_SCALE, or Keras, which is asked for the device
+        return "scale", "not known", str(error)
+    height, width = scale.size
+    return "scale", f"{scale.name}: {width}×{height} pixels, width {scale.width}, {scale.epochs} epochs", ""
+
+
+def _cache():
+    for folder in environment.cache_folders():
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if os.access(there, os.W_OK):
+            free = shutil.disk_usage(there).free
+            remedy = (
+                f"Free some space, or set COURSE_CACHE to a folder with {SPACE / 1e9:.0f} GB."
+                if free < SPACE
+                else ""
+            )
+            yield "cache", f"{folder}, {free / 1e9:.0f} GB free", remedy
+            return
+    yield "cache", "no folder can be written to", "Set COURSE_CACHE to a folder you can write to."
+
+
+def _credentials():
+    """Only whether there are any; never what they are."""
+    try:
+        from course.data.download import CREDENTIAL_FILES, CREDENTIAL_VARIABLES
+    except ImportError:  # reported with the versions
+        return
+    known = not os.environ.keys().isdisjoint(CREDENTIAL_VARIABLES)
+    known = known or any(os.path.exists(os.path.expanduser(file)) for file in CREDENTIAL_FILES)
+    found = "found" if known else "none (needed only to download the real pictures)"
+    yield "Kaggle credentials", found, ""

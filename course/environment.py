@@ -1,0 +1,234 @@
+"""Where a lesson runs, and what that machine allows.
+
+Answers: which place (local, CI, Kaggle, Colab), which Keras backend, which
+device, and which *scale* to work at. Lessons call :func:`setup` first.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a lesson works: picture size, network width, length of training.
+
+    size    (height, width) in pixels that pictures are scaled to
+    width   channels of a network's first stage
+    epochs  passes over the training pictures for a model of average appetite
+    batch   pictures a step
+    """
+
+    name: str
+    size: tuple[int, int]
+    width: int
+    epochs: int
+    batch: int
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("smoke", size=(128, 192), width=16, epochs=20, batch=6),
+        Scale("laptop", size=(192, 288), width=24, epochs=30, batch=6),
+        Scale("gpu", size=(512, 768), width=64, epochs=80, batch=8),
+    )
+}
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def place():
+    """Where this runs: ``"kaggle"``, ``"colab"``, ``"ci"`` or ``"local"``."""
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return "kaggle"
+    if "COLAB_RELEASE_TAG" in os.environ or "google.colab" in sys.modules:
+        return "colab"
+    if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
+        return "ci"
+    return "local"
+
+
+def installed(package):
+    """Whether `package` can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # blocked, as tests do it
+        return False
+
+
+def backend():
+    """Name of the Keras backend in use: ``"tensorflow"``, ``"jax"`` or ``"torch"``."""
+    return import_keras().backend.backend()
+
+
+def device():
+    """What the backend computes on: ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
+    devices = import_keras().distribution.list_devices
+    for kind in ("tpu", "gpu"):
+        with contextlib.suppress(Exception):  # a backend without that kind raises its own error
+            if devices(kind):
+                return kind
+    return "cpu"
+
+
+def scale(dataset=None):
+    """The :class:`Scale` to work at.
+
+    ``COURSE_SCALE`` decides if it is set. Otherwise real photographs get
+    ``laptop`` on a CPU and ``gpu`` on an accelerator, and the synthetic
+    scenes get ``smoke`` on a CPU and ``laptop`` on an accelerator.
+
+    Parameters
+    ----------
+    dataset : course.data.Dataset, optional
+        The data to work on; without it, ``smoke`` or ``laptop`` by device.
+
+    Raises
+    ------
+    ValueError
+        If ``COURSE_SCALE`` is none of smoke, laptop, gpu.
+    """
+    name = os.environ.get("COURSE_SCALE", "").strip().lower()
+    if not name:
+        real = dataset is not None and not dataset.synthetic
+        ladder = ("smoke", "laptop", "gpu")
+        name = ladder[(device() != "cpu") + real]
+    if name not in SCALES:
+        raise ValueError(
+            f"COURSE_SCALE is {name!r}, but the scales are {', '.join(SCALES)}. "
+            "Unset it to let the course choose."
+        )
+    return SCALES[name]
+
+
+def quiet():
+    """Whether to leave out progress bars: in CI, under pytest, or with ``COURSE_PROGRESS=0``."""
+    return (
+        os.environ.get("COURSE_PROGRESS") == "0" or "PYTEST_VERSION" in os.environ or place() == "ci"
+    )
+
+
+def progress(iterable=None, total=None, what=""):
+    """A tqdm progress bar on stdout that erases itself at the end, silent where :func:`quiet`."""
+    from tqdm import tqdm
+
+    return tqdm(
+        iterable, total=total, desc=what, file=sys.stdout, leave=False, disable=quiet(), dynamic_ncols=True
+    )
+
+
+def cache_folders():
+    """Folders for data that the course makes itself, best first.
+
+    ``COURSE_CACHE`` alone if it is set; else ``data/.cache`` of the checkout
+    this package runs from, then the user's cache folder, then the temporary one.
+    """
+    if chosen := os.environ.get("COURSE_CACHE"):
+        return [Path(chosen).expanduser()]
+    folders = []
+    if data := data_folder():
+        folders.append(data / ".cache")
+    with contextlib.suppress(RuntimeError):  # no home folder
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folders.append(Path(base) / "segmentation-course")
+    folders.append(Path(tempfile.gettempdir()) / "segmentation-course")
+    return folders
+
+
+def data_folder():
+    """``data/`` of the checkout that this package runs from; None where it is installed without one."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout / "data" if (checkout / "notebooks").is_dir() else None
+
+
+def setup(seed=0):
+    """Make a lesson ready: choose the backend, fix the seeds, keep start-up chatter out, say hello.
+
+    Prints one line: place, device, backend and version. TensorFlow's start-up
+    notices (no GPU found, CPU features, double registration) are left out;
+    every other line that the libraries write to stderr is passed on.
+
+    Parameters
+    ----------
+    seed : int
+        For Python's, numpy's and the backend's random numbers.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(seed)
+    library = backend()
+    version = sys.modules[library].__version__
+    print(
+        f"Ready: {place()}, {device().upper()}, Keras {keras.__version__} "
+        f"on {library.capitalize().replace('flow', 'Flow').replace('Jax', 'JAX')} {version}."
+    )
+
+
+def choose_backend():
+    """Set ``KERAS_BACKEND`` to an installed one where nobody has chosen; return its name or None.
+
+    Keras falls back on TensorFlow, which Colab's TPU machines do not have.
+    """
+    if "KERAS_BACKEND" not in os.environ and not installed("tensorflow"):
+        for name in BACKENDS[1:]:
+            if installed(name):
+                os.environ["KERAS_BACKEND"] = name
+                break
+    return os.environ.get("KERAS_BACKEND")
+
+
+@functools.cache
+def import_keras():
+    """Import Keras and start its device, with the native libraries' chatter filtered."""
+    choose_backend()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
+    with _filtered_stderr():
+        import keras
+
+        keras.ops.zeros(1)  # the device is searched at the first tensor, not at import
+    return keras
+
+
+# What TensorFlow's native code prints on a healthy machine. Anything else passes.
+_CHATTER = re.compile(
+    r"^I\d{4} "
+    r"|All log messages before absl::InitializeLog"
+    r"|^To enable the following instructions:"
+    r"|^([WE]\d{4}|\d{4}-\d\d-\d\d) .*(oneDNN custom operations|cuda drivers on your machine"
+    r"|cpu_feature_guard|failed call to cuInit|Unable to register cu\w+ (factory|plugin)"
+    r"|computation_placer|TF-TRT Warning|cuda_diagnostics)"
+)
+
+
+@contextlib.contextmanager
+def _filtered_stderr():
+    """Hold back file descriptor 2, then pass on all of it that is not known chatter.
+
+    Native libraries write to the descriptor itself, so replacing
+    ``sys.stderr`` would not catch them.
+    """
+    try:
+        sys.stderr.flush()
+        saved = os.dup(2)
+    except (OSError, AttributeError, ValueError):  # no stderr to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines()
+            if kept := [line for line in lines if line.strip() and not _CHATTER.search(line)]:
+                print("\n".join(kept), file=sys.stderr)

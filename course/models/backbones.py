@@ -1,0 +1,47 @@
+"""Backbones: networks that turn a picture into feature maps at strides 2 to 32."""
+
+from keras import layers
+
+VGG16_DEPTHS = (2, 2, 3, 3, 3)
+SMALL_DEPTHS = (1, 1, 2, 2, 2)
+
+
+def vgg(inputs, width=64, depths=VGG16_DEPTHS, batch_norm=False):
+    """The convolutional part of a VGG network: five stages of 3×3 convolutions, each ending in a pool.
+
+    Parameters
+    ----------
+    inputs : Keras tensor (batch, height, width, channels)
+    width : int
+        Channels of the first stage; they double each stage up to eight times.
+        64 with the default depths is VGG-16.
+    depths : five ints
+        Convolutions in each stage.
+    batch_norm : bool
+        Normalise after each convolution, which then has no bias. The paper's
+        network does not; trained from scratch, it hardly learns without.
+
+    Returns
+    -------
+    dict
+        Feature maps by stride, ``{2: …, 4: …, 8: …, 16: …, 32: …}``; the map
+        at stride s has ⌈height / s⌉ × ⌈width / s⌉ positions.
+
+    References
+    ----------
+    Simonyan, Zisserman, *Very Deep Convolutional Networks for Large-Scale
+    Image Recognition*, ICLR 2015.
+    """
+    x, features = inputs, {}
+    for stage, depth in enumerate(depths):
+        for i in range(depth):
+            name = f"conv{stage + 1}_{i + 1}"
+            x = layers.Conv2D(
+                width * min(2**stage, 8), 3, padding="same", use_bias=not batch_norm, name=name
+            )(x)
+            if batch_norm:
+                x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+            x = layers.Activation("relu", name=f"{name}_relu")(x)
+        x = layers.MaxPooling2D(2, padding="same", name=f"pool{stage + 1}")(x)
+        features[2 ** (stage + 1)] = x
+    return features

@@ -1,0 +1,256 @@
+"""Train a segmentation network with defaults that work on this data."""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from course import environment
+from course.classes import UNLABELED
+from course.data import Augmentation, Batches
+from course.losses import CrossEntropy
+from course.metrics import MeanIoU
+
+WATCHED = "val_mean_iou"
+
+
+@dataclass
+class History:
+    """What training reported: one number an epoch for each of `curves`, and the time it took.
+
+    curves   "loss", "mean_iou" and, with validation data, "val_loss" and "val_mean_iou"
+    seconds  wall time, the sessions before an interruption included
+    """
+
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __len__(self):
+        return max((len(values) for values in self.curves.values()), default=0)
+
+    @property
+    def best_epoch(self):
+        """The epoch, counted from 1, whose weights were kept; None before the first."""
+        values = self.curves.get(WATCHED) or self.curves.get("mean_iou")
+        return int(np.argmax(values)) + 1 if values else None
+
+    def __str__(self):
+        if not len(self):
+            return "no epoch finished"
+        text = f"{len(self)} epochs in {self.seconds:.0f} s"
+        if WATCHED in self.curves:
+            text += f"; best validation mIoU {max(self.curves[WATCHED]):.3f} at epoch {self.best_epoch}"
+        return text
+
+
+def fit(
+    model,
+    train,
+    validation=None,
+    *,
+    epochs,
+    batch_size=6,
+    learning_rate=2e-3,
+    loss=None,
+    augment=Augmentation(),
+    seed=0,
+    folder=None,
+):
+    """Train `model` on `train`; leave it with the weights of its best epoch.
+
+    AdamW with a cosine schedule and a short warm-up, cross-entropy that
+    ignores unlabeled pixels, flips, turns, crops and light changes. The best
+    epoch is the one of highest mean IoU: on `validation`, without it on `train`.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Pictures to logits, as all of :mod:`course.models`.
+    train, validation : course.data.Samples
+    epochs, batch_size : int
+    learning_rate : float
+        The peak, reached after the warm-up.
+    loss : keras.losses.Loss, optional
+        :class:`course.losses.CrossEntropy` by default.
+    augment : callable or None
+    seed : int
+        Of the batches' order and augmentation.
+    folder : path, optional
+        Save the state here after each epoch. If training is interrupted, the
+        same call takes up where it stopped; once finished, it only loads.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no longer a number; the best weights so far are kept.
+    ValueError
+        If `folder` holds the state of another run, or one that cannot be read.
+
+    Notes
+    -----
+    Interrupting the kernel ends training early and keeps the best weights so
+    far, which before the end of the first epoch are those from before training.
+    """
+    batches = Batches(train, batch_size, augment, shuffle=True, seed=seed)
+    checks = Batches(validation, batch_size) if validation is not None else None
+    steps = epochs * len(batches)
+    warmup = max(1, steps // 10)
+    model.compile(
+        optimizer=keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(
+                learning_rate / 10,
+                decay_steps=max(1, steps - warmup),  # counted from the end of the warm-up
+                warmup_target=learning_rate,
+                warmup_steps=warmup,
+            ),
+            weight_decay=1e-4,
+        ),
+        loss=loss or CrossEntropy(ignore=UNLABELED),
+        metrics=[MeanIoU(classes=model.output_shape[-1], ignore=UNLABELED, name="mean_iou")],
+        # XLA makes TensorFlow's step several times slower on a CPU: it has no fast pooling gradient.
+        jit_compile=False if (environment.backend(), environment.device()) == ("tensorflow", "cpu") else "auto",
+    )
+    run = {
+        "epochs": epochs,
+        "pictures": len(train),
+        "validation pictures": len(validation) if validation is not None else 0,
+        "batch size": batches.batch_size,
+        "learning rate": learning_rate,
+        "seed": seed,
+        "parameters": model.count_params(),
+    }
+    keeper = _Keeper(model, batches, run, folder)
+    try:
+        keeper.resume(model)
+        model.fit(
+            batches,
+            validation_data=checks,
+            epochs=epochs,
+            initial_epoch=len(keeper.history),
+            shuffle=False,  # Batches shuffles itself, from the seed
+            callbacks=[keeper],
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        print(f"Interrupted in epoch {len(keeper.history) + 1} of {epochs}; {keeper.kept}.")
+    finally:
+        keeper.bar.close()
+        model.set_weights(keeper.best)
+    if keeper.lost is not None:
+        raise FloatingPointError(
+            f"The loss became {keeper.lost} in epoch {len(keeper.history) + 1}; {keeper.kept}. "
+            f"Try a learning rate below {learning_rate}."
+        )
+    return keeper.history
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Shows progress, keeps the history and the best weights, saves the state each epoch.
+
+    The folder holds ``history.json``, which names the run and its curves, and
+    the weights, with the optimizer's state, after the last and the best epoch.
+    """
+
+    def __init__(self, model, batches, run, folder):
+        super().__init__()
+        self.batches, self.run = batches, run
+        self.folder = Path(folder).expanduser() if folder else None
+        self.history, self.best, self.lost = History(), model.get_weights(), None
+        self.started = time.monotonic()
+        self.bar = environment.progress(total=run["epochs"] * len(batches), what="training")
+
+    @property
+    def kept(self):
+        """Which weights the model is left with, in words."""
+        best = self.history.best_epoch
+        return f"the weights of epoch {best}, the best, are kept" if best else "the weights are as before"
+
+    def resume(self, model):
+        """Take up the run saved in the folder, if there is one."""
+        if self.folder is None or not (self.folder / "history.json").exists():
+            return
+        try:
+            saved = json.loads((self.folder / "history.json").read_text())
+            if saved["run"] == self.run:
+                self._load(model, saved)
+                return
+            differences = [
+                f"{name} {saved['run'][name]} there, {here} here"
+                for name, here in self.run.items()
+                if saved["run"][name] != here
+            ]
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"The state of training in {self.folder} cannot be read: {error}\n"
+                "Delete this folder to start over, or name another."
+            ) from error
+        raise ValueError(
+            f"{self.folder} holds another run: {'; '.join(differences)}. "
+            "Name another folder, or delete this one."
+        )
+
+    def _load(self, model, saved):
+        history = History(saved["curves"], saved["seconds"])
+        done, epochs = len(history), self.run["epochs"]
+        # The optimizer's own variables must exist before they can be loaded.
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self._file("best", history.best_epoch))
+        best = model.get_weights()
+        model.load_weights(self._file("last", done))
+        self.history, self.best = history, best
+        self.started -= history.seconds
+        self.batches.epoch = done
+        self.bar.update(done * len(self.batches))
+        if done < epochs:
+            print(f"Taking up the run in {self.folder} after epoch {done} of {epochs}.")
+        else:
+            print(f"The run in {self.folder} is finished: its best weights are loaded.")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        if not np.isfinite(logs["loss"]):
+            self.lost = logs["loss"]
+            self.model.stop_training = True
+            return
+        for name, value in logs.items():
+            self.history.curves.setdefault(name, []).append(value)
+        self.history.seconds = time.monotonic() - self.started
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in logs.items()})
+        better = self.history.best_epoch == len(self.history)
+        if better:
+            self.best = self.model.get_weights()
+        if self.folder:
+            self._save(better)
+
+    def _save(self, better):
+        """Write new files, then the note that names them, then drop the old: no moment without a state."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        last = self._file("last", len(self.history))
+        best = self._file("best", self.history.best_epoch)
+        self.model.save_weights(last)
+        if better:
+            shutil.copyfile(last, best)
+        note = {"run": self.run, "curves": self.history.curves, "seconds": self.history.seconds}
+        aside = self.folder / "history.json.new"
+        aside.write_text(json.dumps(note, indent=1))
+        os.replace(aside, self.folder / "history.json")
+        for kind, current in (("last", last), ("best", best)):
+            # Our numbered files only: what else lies in the folder is the student's.
+            for old in self.folder.glob(f"{kind}-[0-9]*.weights.h5"):
+                if old != current:
+                    old.unlink()
+
+    def _file(self, kind, epoch):
+        return self.folder / f"{kind}-{epoch}.weights.h5"

@@ -1,0 +1,172 @@
+"""The synthetic dataset: the same from the same seed, and like the real one in what counts."""
+
+import hashlib
+import multiprocessing
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from course.classes import CLASSES, NAMES, id_of
+from course.data import synthetic
+
+# Pixels in percent and percent of images with the class, counted on the 400 real masks.
+REAL = {
+    "unlabeled": (0.594, 100), "paved-area": (37.66, 95), "dirt": (3.17, 83), "grass": (19.96, 68),
+    "gravel": (7.26, 83), "water": (2.21, 28), "rocks": (0.710, 53), "pool": (0.638, 10),
+    "vegetation": (7.05, 90), "roof": (7.36, 50), "wall": (2.67, 73), "window": (0.556, 38),
+    "door": (0.031, 9), "fence": (0.946, 53), "fence-pole": (0.050, 42), "person": (1.04, 92),
+    "dog": (0.014, 5), "car": (0.785, 16), "bicycle": (0.213, 39), "tree": (2.04, 47),
+    "bald-tree": (1.32, 21), "ar-marker": (0.226, 41), "obstacle": (3.50, 97), "conflicting": (0, 0),
+}  # fmt: skip
+COMMONEST = sorted(REAL, key=lambda name: -REAL[name][0])[:10]
+# Median area of one connected object in percent of the picture, measured on 300 real masks.
+OBJECTS = {"person": 0.125, "car": 1.57, "ar-marker": 0.155, "bicycle": 0.048, "tree": 0.473, "window": 0.158}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """The default dataset, with the count of calls of its progress function."""
+    calls = []
+    folder = tmp_path_factory.mktemp("synthetic") / "drawn"
+    written = synthetic.write(folder, progress=lambda: calls.append(1))
+    assert written == folder
+    return folder, len(calls)
+
+
+@pytest.fixture(scope="module")
+def masks(dataset):
+    labels = dataset[0] / "dataset" / "semantic_drone_dataset" / "label_images_semantic"
+    return np.stack([cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(labels.iterdir())])
+
+
+@pytest.fixture(scope="module")
+def counts(masks):
+    """Pixels of each class in each mask, (60, 24)."""
+    return np.stack([np.bincount(mask.ravel(), minlength=len(CLASSES)) for mask in masks])
+
+
+def test_scene_has_the_promised_form():
+    image, mask = synthetic.scene(7, (128, 192))
+    assert image.shape == (128, 192, 3) and image.dtype == np.uint8
+    assert mask.shape == (128, 192) and mask.dtype == np.uint8
+    assert image.std() > 15
+
+
+def test_same_seed_same_scene_other_seed_other_scene():
+    first, again, other = (synthetic.scene(seed, (128, 192)) for seed in (3, 3, 4))
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
+    assert (first[1] != other[1]).mean() > 0.2
+
+
+def test_larger_size_shows_the_same_place():
+    small, large = (synthetic.scene(11, size)[1] for size in ((128, 192), (256, 384)))
+    assert (small == large[1::2, 1::2]).mean() > 0.85
+
+
+def test_default_masks_have_not_changed(counts):
+    """A digest of the shares, rounded to a tenth of a percent of each picture's pixels."""
+    rounded = np.rint(counts * 1000 / counts.sum(1, keepdims=True)).astype(np.uint16)
+    assert hashlib.sha256(rounded.tobytes()).hexdigest()[:16] == DIGEST
+
+
+def test_layout_is_the_real_one(dataset):
+    folder, calls = dataset
+    base = folder / "dataset" / "semantic_drone_dataset"
+    names = [f"{number:03d}" for number in range(60)]
+    assert sorted(p.name for p in (base / "original_images").iterdir()) == [f"{n}.jpg" for n in names]
+    assert sorted(p.name for p in (base / "label_images_semantic").iterdir()) == [f"{n}.png" for n in names]
+    assert calls == 60
+    rows = (folder / "class_dict_seg.csv").read_text().splitlines()
+    assert rows[0] == "name, r, g, b" and rows[2] == "paved-area,128,64,128" and len(rows) == 25
+
+
+def test_files_hold_the_scenes(dataset):
+    base = dataset[0] / "dataset" / "semantic_drone_dataset"
+    image, mask = synthetic.scene(5)
+    assert np.array_equal(cv2.imread(str(base / "label_images_semantic" / "005.png"), cv2.IMREAD_UNCHANGED), mask)
+    stored = cv2.cvtColor(cv2.imread(str(base / "original_images" / "005.jpg")), cv2.COLOR_BGR2RGB)
+    assert np.abs(stored.astype(int) - image).mean() < 6
+
+
+def test_unlabeled_everywhere_conflicting_nowhere(counts):
+    assert (counts[:, id_of("unlabeled")] > 0).all()
+    assert counts[:, id_of("conflicting")].sum() == 0
+    assert (counts.sum(0)[:23] > 0).all()
+
+
+@pytest.mark.parametrize("name", COMMONEST)
+def test_share_of_pixels_is_within_a_factor_of_two(counts, name):
+    share = 100 * counts[:, id_of(name)].sum() / counts.sum()
+    assert 0.5 <= share / REAL[name][0] <= 2, f"{name}: {share:.2f} %, real {REAL[name][0]} %"
+
+
+@pytest.mark.parametrize("name", NAMES[:23])
+def test_presence_is_within_a_factor_of_two(counts, name):
+    presence = 100 * (counts[:, id_of(name)] > 0).mean()
+    assert 0.5 <= presence / REAL[name][1] <= 2, f"{name}: in {presence:.0f} %, real {REAL[name][1]} %"
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_are_in_proportion(masks, name):
+    areas = []
+    for mask in masks:
+        found = cv2.connectedComponentsWithStats((mask == id_of(name)).astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+        areas += list(found[found > 2])
+    median = 100 * np.median(areas) / masks[0].size
+    assert 1 / 3 <= median / OBJECTS[name] <= 3, f"{name}: {median:.3f} %, real {OBJECTS[name]} %"
+
+
+def test_dogs_are_smaller_than_people_and_people_than_cars(masks):
+    largest = {}
+    for name in ("dog", "person", "car"):
+        sizes = [(mask == id_of(name)).sum() for mask in masks if (mask == id_of(name)).any()]
+        largest[name] = np.median(sizes)
+    assert largest["dog"] < largest["person"] < largest["car"]
+
+
+def test_existing_dataset_is_kept(dataset):
+    folder, _ = dataset
+    before = (folder / "class_dict_seg.csv").stat().st_mtime_ns
+    assert synthetic.write(folder) == folder
+    assert (folder / "class_dict_seg.csv").stat().st_mtime_ns == before
+
+
+def test_foreign_folder_is_refused_and_left_alone(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    with pytest.raises(FileExistsError, match="mine"):
+        synthetic.write(folder, scenes=1, size=(64, 96))
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_failure_half_way_leaves_nothing(tmp_path):
+    done = []
+
+    def stop():
+        done.append(1)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        synthetic.write(tmp_path / "drawn", scenes=8, size=(64, 96), progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _write(folder):
+    synthetic.write(folder, scenes=6, size=(64, 96))
+
+
+def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write, args=(tmp_path / "drawn",)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert os.listdir(tmp_path) == ["drawn"]
+    assert len(list((tmp_path / "drawn").rglob("*.png"))) == 6
