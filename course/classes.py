@@ -68,7 +68,7 @@ def id_of(name):
 
 def _complain(what, bad, values, remedy):
     """Raise a ValueError that names the first offending value, its count and its place."""
-    y, x = (int(i) for i in np.argwhere(bad)[0])
+    y, x = (int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
     value = values[y, x]
     same = values == value
     count = int(same.all(-1).sum() if same.ndim == 3 else same.sum())

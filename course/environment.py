@@ -7,6 +7,7 @@ device, and which *scale* to work at. Lessons call :func:`setup` first.
 import contextlib
 import functools
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -35,8 +36,8 @@ class Scale:
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale("smoke", size=(128, 192), width=16, epochs=20, batch=6),
-        Scale("laptop", size=(192, 288), width=24, epochs=30, batch=6),
+        Scale("smoke", size=(128, 192), width=16, epochs=12, batch=3),
+        Scale("laptop", size=(192, 288), width=16, epochs=20, batch=4),
         Scale("gpu", size=(512, 768), width=64, epochs=80, batch=8),
     )
 }
@@ -192,6 +193,10 @@ def import_keras():
         import keras
 
         keras.ops.zeros(1)  # the device is searched at the first tensor, not at import
+    # A lesson that predicts with five networks is not "retracing": each has its own function.
+    logging.getLogger("tensorflow").addFilter(
+        lambda record: "triggered tf.function retracing" not in record.getMessage()
+    )
     return keras
 
 
@@ -215,11 +220,12 @@ def _filtered_stderr():
     """
     try:
         sys.stderr.flush()
+        held = tempfile.TemporaryFile()  # noqa: SIM115, closed below
         saved = os.dup(2)
-    except (OSError, AttributeError, ValueError):  # no stderr to hold back
+    except (OSError, AttributeError, ValueError):  # no stderr to hold back, or nowhere to hold it
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with held:
         os.dup2(held.fileno(), 2)
         try:
             yield

@@ -101,7 +101,9 @@ def median_frequency_weights(counts, ignore=UNLABELED):
     """
     counts = np.atleast_2d(np.array(counts, dtype=np.float64))
     if counts.ndim != 2 or not np.all(counts >= 0):
-        raise ValueError(f"Expected pixel counts >= 0 of shape (pictures, classes), but got {counts.shape}.")
+        raise ValueError(
+            f"Expected pixel counts >= 0 of shape (pictures, classes), but got {counts.shape}."
+        )
     if ignore is not None:
         counts[:, ignore] = 0
     pixels = counts.sum(axis=0)

@@ -111,7 +111,7 @@ def report(cm, names=NAMES):
     `pixels %` is the class's share of the counted pixels, `accuracy` its
     recall. All other numbers lie between 0 and 1.
     """
-    hits, true, _ = _parts(cm)
+    _, true, _ = _parts(cm)
     if len(names) != len(true):
         raise ValueError(f"The matrix has {len(true)} classes, but there are {len(names)} names.")
     heads = {
@@ -156,7 +156,9 @@ class BoundaryF:
 
     def __init__(self, tolerance=2, ignore=None, classes=NUM_CLASSES):
         if tolerance < 0:
-            raise ValueError(f"The tolerance is a distance in pixels, 0 or more, but it is {tolerance}.")
+            raise ValueError(
+                f"The tolerance is a distance in pixels, 0 or more, but it is {tolerance}."
+            )
         self.tolerance, self.ignore, self.classes = tolerance, _ids(ignore), classes
         self._counts = np.zeros((4, classes), np.int64)
 
@@ -164,7 +166,9 @@ class BoundaryF:
         """Add one picture: `truth` and `guess` are (height, width) integer ids. Returns self."""
         truth, guess = _pair(truth, guess, self.classes)
         if truth.ndim != 2:
-            raise ValueError(f"Outlines are of one mask, (height, width), but this array has {truth.shape}.")
+            raise ValueError(
+                f"Outlines are of one mask, (height, width), but this array has {truth.shape}."
+            )
         ignored = np.isin(truth, self.ignore)
         _check_range("truth", truth, ~ignored, self.classes)
         _check_range("guess", guess, ~ignored, self.classes)
@@ -181,7 +185,9 @@ class BoundaryF:
         true, found, guessed, right = self._counts.astype(np.float64)
         recall = _ratio(found, true)
         precision = np.where(guessed > 0, _ratio(right, guessed), 0.0)
-        f = np.where(precision + recall > 0, _ratio(2 * precision * recall, precision + recall), 0.0)
+        f = np.where(
+            precision + recall > 0, _ratio(2 * precision * recall, precision + recall), 0.0
+        )
         return np.where(true > 0, f, np.nan)
 
     def result(self):
@@ -340,7 +346,9 @@ def _parts(cm):
     """Hits, true pixels and guessed pixels of each class, float64."""
     cm = np.asarray(cm, dtype=np.float64)
     if cm.ndim != 2 or cm.shape[0] != cm.shape[1]:
-        raise ValueError(f"A confusion matrix is square, (classes, classes), but this array has {cm.shape}.")
+        raise ValueError(
+            f"A confusion matrix is square, (classes, classes), but this array has {cm.shape}."
+        )
     return cm.diagonal(), cm.sum(axis=1), cm.sum(axis=0)
 
 

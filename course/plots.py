@@ -137,6 +137,8 @@ def confusion(cm, ax=None, title="Confusion matrix, rows sum to 1", names=NAMES)
     """
     cm = np.asarray(cm, float)
     present = np.flatnonzero(cm.sum(0) + cm.sum(1))
+    if not len(present):
+        raise ValueError("This confusion matrix has counted no pixel: there is nothing to show.")
     cm = cm[np.ix_(present, present)]
     total = cm.sum(1, keepdims=True)
     shares = np.divide(cm, total, out=np.full_like(cm, np.nan), where=total > 0)

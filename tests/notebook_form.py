@@ -165,7 +165,7 @@ def code_after_code(notebook):
 
 
 def first_cell(notebook):
-    """Numbered title, three to five aims that begin with verbs, needs, minutes on CPU and GPU."""
+    """Numbered title, three to five aims that begin with verbs, needs, time on CPU and GPU."""
     number = re.fullmatch(r"(\d\d)_[a-z0-9_]+", notebook.path.stem)
     if not number:
         return [f"The file is called {notebook.path.name}; name it like 06_fcn.ipynb."]
@@ -179,20 +179,19 @@ def first_cell(notebook):
         problems.append("No paragraph under the title: say there why the lesson is worth it.")
     if not 3 <= len(front.aims) <= 5:
         problems.append(
-            f"{len(front.aims)} aims found, expected 3 to 5: a line *You will be able to*, an "
+            f"{len(front.aims)} aims found, expected 3 to 5: a line **You will be able to**, an "
             "empty line, then a list."
         )
     for aim in front.aims:
         word = re.match(r"\W*([\w'-]*)", aim)[1].lower()
         if NO_VERBS.fullmatch(word):
             problems.append(f"The aim {aim!r} does not begin with a verb, as *measure* or *train*.")
-    if not re.search(r"^\W*(what it |this lesson )?needs\b", source, re.M | re.I) and not re.search(
-        r"\*needs\b", source, re.I
-    ):
-        problems.append("What the lesson needs is not said: add a line `*Needs:* lesson 04.`")
-    if front.minutes_cpu is None or front.minutes_gpu is None:
+    if not front.needs:
+        problems.append("What the lesson needs is not said: add a paragraph `**Needs** lesson 04.`")
+    if not all(re.search(rf"\b{word}", front.time) for word in (r"\d+ min", "CPU", "GPU")):
         problems.append(
-            "The minutes are not said: write `4 minutes on CPU, 1 minute on GPU` in the first cell."
+            "The time is not said in full: add a paragraph like `**Time** 40 minutes; the cells "
+            "take 4 minutes on a CPU, 1 minute on a GPU.`"
         )
     return [f"Cell {notebook.cells[0].id!r}: {problem}" for problem in problems]
 

@@ -28,7 +28,9 @@ def reference(ids, logits, class_weights=None, ignore=0, sample_weight=1.0):
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    weights = np.ones(logits.shape[-1]) if class_weights is None else np.asarray(class_weights, float)
+    weights = (
+        np.ones(logits.shape[-1]) if class_weights is None else np.asarray(class_weights, float)
+    )
     w = weights[ids] * (ids != ignore) * sample_weight
     one_hot = np.eye(logits.shape[-1])[ids]
     loss = -(w * (log_p * one_hot).sum(-1)).sum() / w.sum()
@@ -89,7 +91,9 @@ def test_is_pytorchs(seed):
     expected = torch.nn.functional.cross_entropy(
         channels_first, torch.tensor(ids), weight=torch.tensor(weights), ignore_index=3
     )
-    assert float(CrossEntropy(weights, ignore=3)(ids, logits)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(CrossEntropy(weights, ignore=3)(ids, logits)) == pytest.approx(
+        float(expected), rel=1e-5
+    )
 
 
 def test_gradient_by_finite_differences():
@@ -186,7 +190,8 @@ def small_model(precision="float32", **options):
 
 
 @pytest.mark.parametrize(
-    ("precision", "jit_compile"), [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")]
+    ("precision", "jit_compile"),
+    [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")],
 )
 def test_in_fit(precision, jit_compile):
     """It is learned, and reported for a batch as it is called on one."""
@@ -226,9 +231,9 @@ def test_other_backends(backend):
         pytest.skip(f"{backend} is the backend of this process: tested above")
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
+    chosen = ("-k", "reference or nothing or no_class or auto", __file__)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-        + ["-k", "reference or nothing or no_class or auto", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", *chosen],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
@@ -259,7 +264,9 @@ def test_median_frequency_counts_only_pictures_with_the_class(seed):
     frequency = []
     for c in range(9):
         shown = [mask for mask in masks if (mask == c).any()]
-        frequency.append(np.concatenate(shown).ravel().tolist().count(c) / (42 * len(shown)) if shown else np.nan)
+        frequency.append(
+            np.concatenate(shown).ravel().tolist().count(c) / (42 * len(shown)) if shown else np.nan
+        )
     expected = np.nan_to_num(np.nanmedian(frequency) / frequency)
     counts = [np.bincount(mask.ravel(), minlength=9) for mask in masks]
     np.testing.assert_allclose(median_frequency_weights(counts, ignore=None), expected, rtol=1e-6)
@@ -276,7 +283,9 @@ def test_median_frequency_leaves_its_input_alone():
     assert counts.tolist() == [[5, 1, 2]]
 
 
-@pytest.mark.parametrize("counts", [[[0, 0, 0]], [[9, 0, 0]], [[1, -1]], [[1, np.nan]], np.ones((2, 2, 2))])
+@pytest.mark.parametrize(
+    "counts", [[[0, 0, 0]], [[9, 0, 0]], [[1, -1]], [[1, np.nan]], np.ones((2, 2, 2))]
+)
 def test_bad_counts_are_refused(counts):
     with pytest.raises(ValueError, match=r"counts"):
         median_frequency_weights(counts)

@@ -38,7 +38,11 @@ def test_confusion_matrix_by_hand():
     assert cm.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     assert cm.dtype == np.int64
     assert confusion_matrix(truth, guess, 3, ignore=0).tolist() == [[0, 0, 0], [0, 2, 0], [1, 0, 1]]
-    assert confusion_matrix(truth, guess, 3, ignore=(0, 2)).tolist() == [[0, 0, 0], [0, 2, 0], [0, 0, 0]]
+    assert confusion_matrix(truth, guess, 3, ignore=(0, 2)).tolist() == [
+        [0, 0, 0],
+        [0, 2, 0],
+        [0, 0, 0],
+    ]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,7 +81,9 @@ def test_scores_are_scikit_learns(seed):
     cm = confusion_matrix(truth, guess, classes=9)
     np.testing.assert_allclose(metrics.iou(cm), sk.jaccard_score(truth, guess, average=None))
     np.testing.assert_allclose(metrics.dice(cm), sk.f1_score(truth, guess, average=None))
-    np.testing.assert_allclose(metrics.class_accuracy(cm), sk.recall_score(truth, guess, average=None))
+    np.testing.assert_allclose(
+        metrics.class_accuracy(cm), sk.recall_score(truth, guess, average=None)
+    )
     assert metrics.mean_iou(cm) == pytest.approx(sk.jaccard_score(truth, guess, average="macro"))
     weighted = sk.jaccard_score(truth, guess, average="weighted")
     assert metrics.frequency_weighted_iou(cm) == pytest.approx(weighted)
@@ -121,7 +127,11 @@ def test_empty_matrix_gives_nan_without_a_warning():
         (np.zeros((2, 3), int), np.zeros((2, 3, 24)), r"\(2, 3\).*\(2, 3, 24\).*argmax"),
         (np.zeros((2, 3)), np.zeros((2, 3), int), "truth holds float64"),
         (np.zeros((2, 3), int), np.zeros((2, 3), bool), "guess holds bool"),
-        (np.array([[0, 24], [24, 99]]), np.zeros((2, 2), int), r"truth.* 24 in 2 .*\(0, 1\).*0 to 23"),
+        (
+            np.array([[0, 24], [24, 99]]),
+            np.zeros((2, 2), int),
+            r"truth.* 24 in 2 .*\(0, 1\).*0 to 23",
+        ),
         (np.zeros((2, 2), int), np.array([[0, 1], [-1, 0]]), r"guess.* -1 in 1 .*\(1, 0\)"),
     ],
 )
@@ -133,7 +143,11 @@ def test_bad_masks_are_refused(function, truth, guess, message):
 
 def test_an_ignored_id_may_be_no_class():
     truth, guess = np.array([[1, 255], [2, 2]]), np.array([[1, 255], [2, 1]])
-    assert confusion_matrix(truth, guess, 3, ignore=255).tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert confusion_matrix(truth, guess, 3, ignore=255).tolist() == [
+        [0, 0, 0],
+        [0, 1, 0],
+        [0, 1, 1],
+    ]
     assert boundary_f(truth, guess, ignore=255, classes=3) > 0
     with pytest.raises(ValueError, match="255"):
         confusion_matrix(truth, guess, 3, ignore=0)
@@ -155,7 +169,7 @@ def test_report():
         "grass                    33.333    0.500    0.750    0.667",
         "roof                     66.667    0.444    0.500    0.615",
     ]
-    with pytest.raises(ValueError, match="4 classes.*2 names"):
+    with pytest.raises(ValueError, match=r"4 classes.*2 names"):
         metrics.report(CM, names=("grass", "roof"))
 
 
@@ -318,7 +332,7 @@ def test_keras_metric_does_not_hide_bad_ids(truth, guess):
     metric = MeanIoU(classes=3)
     metric.update_state(np.array([[[1, truth]]]), np.array([[[1, guess]]]))
     assert np.isnan(float(metric.result()))
-    with pytest.raises(ValueError, match="1 pixels.*0 to 2"):
+    with pytest.raises(ValueError, match=r"1 pixels.*0 to 2"):
         metric.confusion_matrix()
     ignoring = MeanIoU(classes=3, ignore=truth)
     ignoring.update_state(np.array([[[2, truth]]]), np.array([[[2, guess]]]))
@@ -349,11 +363,13 @@ def test_keras_metric_is_serialised_whole(ignore):
 
 
 @pytest.mark.parametrize(
-    ("precision", "jit_compile"), [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")]
+    ("precision", "jit_compile"),
+    [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")],
 )
 def test_keras_metric_in_fit_and_evaluate(precision, jit_compile):
     if jit_compile is True and keras.backend.backend() == "torch":
         pytest.skip("torch compiles with a C++ compiler, which a machine may lack")
+    keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     images = rng.random((6, 16, 16, 3)).astype(np.float32)
     masks = rng.integers(0, 4, (6, 16, 16)).astype(np.uint8)
@@ -373,10 +389,12 @@ def test_keras_metric_in_fit_and_evaluate(precision, jit_compile):
         images, masks, sample_weight=weight, batch_size=4, verbose=0, return_dict=True
     )
     guess = model.predict(images, verbose=0).argmax(-1)
+    # Compilers may keep more digits than bfloat16 has, which decides a tie otherwise.
+    close = 1e-5 if precision == "float32" else 0.05
     expected = metrics.mean_iou(confusion_matrix(masks, guess, 4, ignore=0))
-    assert result["mean_iou"] == pytest.approx(expected, rel=1e-5)
+    assert result["mean_iou"] == pytest.approx(expected, rel=close)
     expected = metrics.mean_iou(confusion_matrix(masks[weight > 0], guess[weight > 0], 4, ignore=0))
-    assert result["weighted"] == pytest.approx(expected, rel=1e-5)
+    assert result["weighted"] == pytest.approx(expected, rel=close)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
@@ -386,9 +404,9 @@ def test_other_backends(backend):
         pytest.skip(f"{backend} is the backend of this process: tested above")
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
+    chosen = ("-k", "keras_metric and (auto or past or bad_ids)", __file__)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-        + ["-k", "keras_metric and (auto or past or bad_ids)", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", *chosen],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,

@@ -21,8 +21,15 @@ REAL = {
     "bald-tree": (1.32, 21), "ar-marker": (0.226, 41), "obstacle": (3.50, 97), "conflicting": (0, 0),
 }  # fmt: skip
 COMMONEST = sorted(REAL, key=lambda name: -REAL[name][0])[:10]
-# Median area of one connected object in percent of the picture, measured on 300 real masks.
-OBJECTS = {"person": 0.125, "car": 1.57, "ar-marker": 0.155, "bicycle": 0.048, "tree": 0.473, "window": 0.158}
+# Median share, in percent, of the pictures that hold the class: counted on 300 real masks.
+WHERE_PRESENT = {
+    "person": 0.66, "dog": 0.22, "car": 3.3, "bicycle": 0.18, "ar-marker": 0.32, "window": 0.95,
+    "tree": 2.54, "bald-tree": 4.88, "pool": 6.0, "water": 4.7, "fence": 1.4,
+}  # fmt: skip
+
+
+# Of the histograms of the default masks: whoever changes the scenes on purpose changes it too.
+DIGEST = "2f3ff45743868da3"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,9 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def masks(dataset):
     labels = dataset[0] / "dataset" / "semantic_drone_dataset" / "label_images_semantic"
-    return np.stack([cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(labels.iterdir())])
+    return np.stack(
+        [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(labels.iterdir())]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +58,15 @@ def counts(masks):
 
 def test_scene_has_the_promised_form():
     image, mask = synthetic.scene(7, (128, 192))
-    assert image.shape == (128, 192, 3) and image.dtype == np.uint8
-    assert mask.shape == (128, 192) and mask.dtype == np.uint8
+    assert (image.shape, image.dtype) == ((128, 192, 3), np.uint8)
+    assert (mask.shape, mask.dtype) == ((128, 192), np.uint8)
     assert image.std() > 15
 
 
 def test_same_seed_same_scene_other_seed_other_scene():
     first, again, other = (synthetic.scene(seed, (128, 192)) for seed in (3, 3, 4))
-    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
     assert (first[1] != other[1]).mean() > 0.2
 
 
@@ -65,6 +75,10 @@ def test_larger_size_shows_the_same_place():
     assert (small == large[1::2, 1::2]).mean() > 0.85
 
 
+@pytest.mark.skipif(
+    tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 13),
+    reason="OpenCV before 4.13 fills polygons differently, in one pixel of 1500",
+)
 def test_default_masks_have_not_changed(counts):
     """A digest of the shares, rounded to a tenth of a percent of each picture's pixels."""
     rounded = np.rint(counts * 1000 / counts.sum(1, keepdims=True)).astype(np.uint16)
@@ -75,17 +89,23 @@ def test_layout_is_the_real_one(dataset):
     folder, calls = dataset
     base = folder / "dataset" / "semantic_drone_dataset"
     names = [f"{number:03d}" for number in range(60)]
-    assert sorted(p.name for p in (base / "original_images").iterdir()) == [f"{n}.jpg" for n in names]
-    assert sorted(p.name for p in (base / "label_images_semantic").iterdir()) == [f"{n}.png" for n in names]
+    assert sorted(p.name for p in (base / "original_images").iterdir()) == [
+        f"{n}.jpg" for n in names
+    ]
+    assert sorted(p.name for p in (base / "label_images_semantic").iterdir()) == [
+        f"{n}.png" for n in names
+    ]
     assert calls == 60
     rows = (folder / "class_dict_seg.csv").read_text().splitlines()
-    assert rows[0] == "name, r, g, b" and rows[2] == "paved-area,128,64,128" and len(rows) == 25
+    assert [rows[0], rows[2], len(rows)] == ["name, r, g, b", "paved-area,128,64,128", 25]
 
 
 def test_files_hold_the_scenes(dataset):
     base = dataset[0] / "dataset" / "semantic_drone_dataset"
     image, mask = synthetic.scene(5)
-    assert np.array_equal(cv2.imread(str(base / "label_images_semantic" / "005.png"), cv2.IMREAD_UNCHANGED), mask)
+    assert np.array_equal(
+        cv2.imread(str(base / "label_images_semantic" / "005.png"), cv2.IMREAD_UNCHANGED), mask
+    )
     stored = cv2.cvtColor(cv2.imread(str(base / "original_images" / "005.jpg")), cv2.COLOR_BGR2RGB)
     assert np.abs(stored.astype(int) - image).mean() < 6
 
@@ -105,25 +125,17 @@ def test_share_of_pixels_is_within_a_factor_of_two(counts, name):
 @pytest.mark.parametrize("name", NAMES[:23])
 def test_presence_is_within_a_factor_of_two(counts, name):
     presence = 100 * (counts[:, id_of(name)] > 0).mean()
-    assert 0.5 <= presence / REAL[name][1] <= 2, f"{name}: in {presence:.0f} %, real {REAL[name][1]} %"
+    assert 0.5 <= presence / REAL[name][1] <= 2, (
+        f"{name}: in {presence:.0f} %, real {REAL[name][1]} %"
+    )
 
 
-@pytest.mark.parametrize("name", OBJECTS)
-def test_objects_are_in_proportion(masks, name):
-    areas = []
-    for mask in masks:
-        found = cv2.connectedComponentsWithStats((mask == id_of(name)).astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
-        areas += list(found[found > 2])
-    median = 100 * np.median(areas) / masks[0].size
-    assert 1 / 3 <= median / OBJECTS[name] <= 3, f"{name}: {median:.3f} %, real {OBJECTS[name]} %"
-
-
-def test_dogs_are_smaller_than_people_and_people_than_cars(masks):
-    largest = {}
-    for name in ("dog", "person", "car"):
-        sizes = [(mask == id_of(name)).sum() for mask in masks if (mask == id_of(name)).any()]
-        largest[name] = np.median(sizes)
-    assert largest["dog"] < largest["person"] < largest["car"]
+@pytest.mark.parametrize("name", WHERE_PRESENT)
+def test_objects_are_in_proportion(counts, name):
+    pixels = counts[:, id_of(name)]
+    median = 100 * np.median(pixels[pixels > 0]) / counts[0].sum()
+    real = WHERE_PRESENT[name]
+    assert 0.4 <= median / real <= 2.5, f"{name}: {median:.2f} %, real {real} %"
 
 
 def test_existing_dataset_is_kept(dataset):
@@ -170,3 +182,92 @@ def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert os.listdir(tmp_path) == ["drawn"]
     assert len(list((tmp_path / "drawn").rglob("*.png"))) == 6
+
+
+@pytest.mark.slow
+def test_colour_alone_does_not_do():
+    """A U-Net that sees 128 x 192 pixels beats a forest that sees one, by a margin."""
+    forest, network = _rivals(seed=0)
+    assert network > 1.2 * forest, f"forest {forest:.3f}, U-Net {network:.3f}"
+
+
+def _rivals(seed):
+    """Pooled mIoU of a random forest on RGB and of a small U-Net, 48 scenes to 12."""
+    keras = pytest.importorskip("keras")
+    forests = pytest.importorskip("sklearn.ensemble")
+    scenes = [synthetic.scene(seed * 100_000 + number) for number in range(60)]
+    images, masks = (np.stack(part) for part in zip(*scenes, strict=True))
+    order = np.random.default_rng(0).permutation(60)
+    train, test = order[:48], order[48:]
+
+    rng = np.random.default_rng(1)
+    colours, ids = images[train].reshape(-1, 3), masks[train].ravel()
+    chosen = rng.choice(np.nonzero(ids)[0], 200_000, replace=False)
+    forest = forests.RandomForestClassifier(50, min_samples_leaf=10, n_jobs=2, random_state=0)
+    forest.fit(colours[chosen], ids[chosen])
+    by_colour = forest.predict(images[test].reshape(-1, 3)).reshape(masks[test].shape)
+
+    keras.utils.set_random_seed(0)
+    network = _unet(keras)
+    network.fit(_crops(keras, images[train], masks[train]), epochs=1, verbose=0)
+    by_shape = network.predict(images[test].astype("float32"), batch_size=2, verbose=0).argmax(-1)
+    return _mean_iou(by_colour, masks[test]), _mean_iou(by_shape, masks[test])
+
+
+def _crops(keras, images, masks, steps=500, batch=4):
+    """Random crops of 128 x 192, flipped at random, as a PyDataset."""
+
+    class Crops(keras.utils.PyDataset):
+        def __len__(self):
+            return steps
+
+        def __getitem__(self, step):
+            rng = np.random.default_rng(step)
+            pictures, labels = [], []
+            for pick in rng.integers(len(images), size=batch):
+                y, x = rng.integers(0, 129), rng.integers(0, 193)
+                flips = rng.choice([1, -1], 2)
+                window = np.s_[y : y + 128, x : x + 192]
+                pictures.append(images[pick][window][:: flips[0], :: flips[1]])
+                labels.append(masks[pick][window][:: flips[0], :: flips[1]])
+            labels = np.stack(labels)
+            return np.stack(pictures).astype("float32"), labels, (labels > 0).astype("float32")
+
+    return Crops()
+
+
+def _unet(keras, base=16):
+    layers = keras.layers
+
+    def block(x, width):
+        for _ in range(2):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+            x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        return x
+
+    inputs = layers.Input((None, None, 3))
+    x, skips = layers.Rescaling(1 / 127.5, -1)(inputs), []
+    for depth in range(4):
+        x = block(x, base * 2**depth)
+        skips.append(x)
+        x = layers.MaxPooling2D()(x)
+    x = block(x, base * 16)
+    for depth in reversed(range(4)):
+        x = layers.Conv2DTranspose(base * 2**depth, 2, strides=2)(x)
+        x = block(layers.Concatenate()([x, skips[depth]]), base * 2**depth)
+    network = keras.Model(inputs, layers.Conv2D(24, 1)(x))
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, 500)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(rate), loss)
+    return network
+
+
+def _mean_iou(predicted, true):
+    """Over the classes present in the truth, counts pooled, class 0 left out."""
+    seen = true > 0
+    pairs = true[seen].astype(int) * 24 + predicted[seen]
+    matrix = np.bincount(pairs, minlength=24 * 24).reshape(24, 24)
+    hits = np.diag(matrix)
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    present = matrix.sum(1) > 0
+    return float((hits[present] / union[present]).mean())

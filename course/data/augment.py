@@ -17,14 +17,14 @@ class Augmentation:
 
     flip   mirror, in one case of two
     turn   turn by 0, 90, 180 or 270 degrees
-    zoom   largest magnification; a window of the picture is cropped and enlarged
+    zoom   largest magnification; the smallest is its inverse
     light  largest relative change of brightness and of contrast
     color  largest relative change of each colour channel against the others
     """
 
     flip: bool = True
     turn: bool = True
-    zoom: float = 1.5
+    zoom: float = 1.25
     light: float = 0.25
     color: float = 0.1
 
@@ -38,21 +38,22 @@ class Augmentation:
         return self.relight(image, rng), mask
 
     def move(self, image, mask, rng):
-        """Flip, turn, crop and scale both by one affine map."""
+        """Flip, turn, scale and crop both by one affine map.
+
+        Where the map looks over the picture's edge (a wide picture turned by
+        90 degrees does not cover its frame), picture and mask are mirrored there.
+        """
         height, width = mask.shape
+        centre = (np.array([width, height]) - 1) / 2
         quarter = int(rng.integers(4)) if self.turn else 0
         mirror = -1 if self.flip and rng.random() < 0.5 else 1
-        # Turned by 90 degrees, a wide picture covers its own frame only if enlarged.
-        least = max(height, width) / min(height, width) if quarter % 2 else 1.0
-        zoom = least * rng.uniform(1.0, max(1.0, self.zoom))
+        zoom = np.exp(rng.uniform(-1, 1) * np.log(self.zoom))
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-        # Output pixel to input pixel, about the centres; then a shift that stays inside.
         inverse = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom
-        reach = np.abs(inverse) @ [width, height]
-        slack = np.maximum(0, np.array([width, height]) - reach) / 2
-        centre_in = (np.array([width, height]) - 1) / 2 + rng.uniform(-1, 1, 2) * slack
-        centre_out = (np.array([width, height]) - 1) / 2
-        matrix = np.column_stack([inverse, centre_in - inverse @ centre_out])
+        # What the window leaves of the picture is room to shift it.
+        room = np.maximum(0, [width, height] - np.abs(inverse) @ [width, height]) / 2
+        shift = rng.uniform(-1, 1, 2) * room
+        matrix = np.column_stack([inverse, centre + shift - inverse @ centre])
         return tuple(
             cv2.warpAffine(
                 array,

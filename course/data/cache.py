@@ -32,7 +32,9 @@ from course.data.read import read_pair
 from course.data.splits import PARTS, part_of
 
 FORMAT = 1  # raise it when what a cache holds changes
-ABANDONED = 3600  # seconds after which an unfinished build is taken for dead
+ABANDONED = 3600  # seconds without a write after which an unfinished build is taken for dead
+SETTLED = 3  # seconds after which a file's times tell a new change; FAT counts in steps of two
+FILES = ("images.npy", "masks.npy")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class Samples:
         if part not in PARTS:
             raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
         rows = [i for i, name in enumerate(self.names) if part_of(name) == part]
-        # Parts lie one behind the other, so that each is a view, not a copy.
-        return self[rows[0] : rows[-1] + 1] if rows else self[:0]
+        if rows and rows[-1] - rows[0] == len(rows) - 1:
+            return self[rows[0] : rows[-1] + 1]  # a view: load_samples lays parts one behind the other
+        return Samples(tuple(self.names[row] for row in rows), self.images[rows], self.masks[rows])
 
 
 def scaled(image, mask, size):
@@ -81,7 +84,7 @@ def scaled(image, mask, size):
     height, width = size
     if image.shape[:2] == (height, width):
         return image, mask
-    smaller = image.shape[0] >= height
+    smaller = image.shape[0] >= height and image.shape[1] >= width
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
@@ -117,7 +120,7 @@ def load_samples(pairs, size, workers=None):
     troubles = []
     for base in environment.cache_folders():
         try:
-            folder = base / f"{_key(pairs, size, base, workers)}-{size[1]}x{size[0]}"
+            folder = base / _key(pairs, size, base, workers)
             if not _whole(folder):
                 _build(folder, pairs, size, workers)
             return _open(folder, pairs)
@@ -131,6 +134,8 @@ def load_samples(pairs, size, workers=None):
     masks = np.empty((len(pairs), *size), np.uint8)
     for i, (image, mask) in enumerate(_decoded(pairs, size, workers)):
         images[i], masks[i] = image, mask
+    for array in (images, masks):
+        array.setflags(write=False)
     return Samples(tuple(pair.name for pair in pairs), images, masks)
 
 
@@ -181,8 +186,13 @@ def _build(folder, pairs, size, workers):
             for file in (images, masks):
                 file.flush()
                 os.fsync(file.fileno())
-        sizes = {name: (aside / name).stat().st_size for name in ("images.npy", "masks.npy")}
-        (aside / "whole.json").write_text(json.dumps({"format": FORMAT, "bytes": sizes}))
+        (aside / "whole.json").write_text(json.dumps({"format": FORMAT, "bytes": _sizes(aside)}))
+        aside.chmod(0o755)  # a cache may serve a whole classroom
+        if _key(pairs, size, folder.parent, workers) != folder.name:
+            raise DataError(
+                f"Files in {pairs[0].image.parent} or {pairs[0].mask.parent} changed while they "
+                "were read. Run this again when the download or copy has finished."
+            )
         if folder.exists() and not _whole(folder):
             shutil.rmtree(folder)
         os.rename(aside, folder)
@@ -198,15 +208,17 @@ def _whole(folder):
     """Whether `folder` is a finished cache whose files have the size they were written with."""
     try:
         note = json.loads((folder / "whole.json").read_text())
-        return note["format"] == FORMAT and all(
-            (folder / name).stat().st_size == size for name, size in note["bytes"].items()
-        )
-    except (OSError, ValueError, KeyError):
+        return note == {"format": FORMAT, "bytes": _sizes(folder)}
+    except (OSError, ValueError):
         return False
 
 
+def _sizes(folder):
+    return {name: (folder / name).stat().st_size for name in FILES}
+
+
 def _open(folder, pairs):
-    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
+    arrays = (np.load(folder / name, mmap_mode="r") for name in FILES)
     return Samples(tuple(pair.name for pair in pairs), *arrays)
 
 
@@ -214,17 +226,19 @@ def _sweep(base):
     """Remove what builders that were killed have left."""
     for left in base.glob("building-*"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > ABANDONED:
-                shutil.rmtree(left)
+            written = max(path.stat().st_mtime for path in [left, *left.glob("*")])
+            if time.time() - written > ABANDONED:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _key(pairs, size, base, workers):
-    """A digest of every file's content, of the names, and of `size`."""
+    """The name of a cache: a digest of every file's content, of the names, and of `size`."""
     with ThreadPoolExecutor(workers) as pool, _Digests(base) as digests:
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
         contents = list(pool.map(digests.of, files))
     labels = [[pair.name, pair.colored] for pair in pairs]
-    return hashlib.sha256(json.dumps([FORMAT, labels, contents, size]).encode()).hexdigest()[:20]
+    digest = hashlib.sha256(json.dumps([FORMAT, labels, contents, size]).encode()).hexdigest()[:20]
+    return f"{digest}-{size[1]}x{size[0]}"
 
 
 class _Digests:
@@ -232,7 +246,8 @@ class _Digests:
 
     Reading 4 GB to learn that nothing changed takes as long as the lesson's
     first epoch; as in Git's index, a file whose size and times are what they
-    were is taken to hold what it held.
+    were is taken to hold what it held, unless it was changed so lately that
+    its times could not tell another change.
     """
 
     def __init__(self, base):
@@ -240,8 +255,8 @@ class _Digests:
         self.known, self.changed = {}, False
 
     def __enter__(self):
-        with contextlib.suppress(OSError, ValueError):
-            self.known = json.loads(self.path.read_text())
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            self.known = dict(json.loads(self.path.read_text()))
         return self
 
     def __exit__(self, *_):
@@ -269,6 +284,7 @@ class _Digests:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}).") from error
-        self.known[str(path)] = [*state, digest]
-        self.changed = True
+        if time.time_ns() - max(state[1:]) > SETTLED * 1e9:
+            self.known[str(path)] = [*state, digest]
+            self.changed = True
         return digest

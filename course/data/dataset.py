@@ -102,7 +102,7 @@ def _usual_folders():
         yield data
     yield Path("/kaggle/input") / slug
     yield Path("/kaggle/input/datasets") / owner / slug
-    hub = Path(os.environ.get("KAGGLEHUB_CACHE") or Path.home() / ".cache" / "kagglehub")
+    hub = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
     versions = hub / "datasets" / owner / slug / "versions"
     if versions.is_dir():
         yield from sorted(

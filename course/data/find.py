@@ -38,7 +38,11 @@ LAYOUTS = (
     Layout("original_images", "RGB_color_image_masks/RGB_color_image_masks", colored=True, up=2),
     Layout("original_images", "RGB_color_image_masks/RGB_color_image_masks", colored=True, up=1),
 )
-DEPTH = 6
+DEPTH = 8  # from a kagglehub cache, the deepest home, to its pictures
+# Folders that belong to a dataset: one of them, named alone, stands for the whole.
+INSIDE = {"dataset", "semantic_drone_dataset"} | {
+    part for layout in LAYOUTS for part in f"{layout.images}/{layout.masks}".split("/")
+}
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def find(folder):
     Parameters
     ----------
     folder : path
-        The dataset's folder, any folder above it, or its folder of pictures
-        or masks.
+        The dataset's folder, any folder above it, or one of the folders it
+        consists of.
 
     Returns
     -------
@@ -83,34 +87,39 @@ def find(folder):
         If it cannot be read; if no picture has a mask; if two datasets lie
         below it; or if a class file gives ids another order than this course's.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.abspath(Path(folder).expanduser()))
     _check_folder(folder)
-    places = _places(folder)
-    if not places and folder.name in {"original_images", "label_images_semantic"}:
-        places = _places(folder.parent)
+    closed = []
+    places, here = _places(folder, closed), folder
+    while not places and here.name in INSIDE:
+        here = here.parent
+        places = _places(here, closed)
     if not places:
+        unread = "".join(f"\nThis folder could not be read: {path}." for path in closed[:3])
         expected = "\n".join(f"  {layout.images}  with  {layout.masks}" for layout in LAYOUTS[:5])
         raise NoDatasetError(
             f"There is no drone dataset at or below {folder}. Expected, at most {DEPTH} folders down, "
             f"one of:\n{expected}\nPoint COURSE_DATA at the unpacked download, or unset it to use "
-            "the synthetic scenes."
+            f"the synthetic scenes.{unread}"
         )
     roots = {root for root, _ in places}
     if len(roots) > 1:
         listed = "\n".join(f"  {root}" for root in sorted(roots))
         raise DataError(f"{len(roots)} datasets lie below {folder}:\n{listed}\nName one of them.")
     found = _pair(roots.pop(), [layout for _, layout in places])
-    check_class_files(folder, found.root)
+    check_class_files(here, found.pairs[0].mask.parent)
     return found
 
 
 def _check_folder(folder):
-    if not folder.exists():
-        raise NoDatasetError(f"The data folder {folder} does not exist. Check the path's spelling.")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file. Expected the folder of the unpacked dataset.")
     try:
-        empty = not any(os.scandir(folder))
+        empty = not os.listdir(folder)
+    except FileNotFoundError:
+        raise NoDatasetError(
+            f"The data folder {folder} does not exist. Check the path's spelling."
+        ) from None
+    except NotADirectoryError:
+        raise DataError(f"{folder} is a file. Expected the folder of the unpacked dataset.") from None
     except OSError as error:
         raise DataError(
             f"The data folder {folder} cannot be read ({error.strerror}). Check its permissions."
@@ -121,39 +130,49 @@ def _check_folder(folder):
         )
 
 
-def _places(folder):
+def _places(folder, closed):
     """Every (common folder, layout) at or below `folder`, id masks preferred over colour masks."""
     places = []
-    for here in _walk(folder, DEPTH):
+    for here in _walk(folder, DEPTH, closed, set()):
         for layout in LAYOUTS:
-            masks_base = here.parents[layout.up - 1] if layout.up else here
-            if (here / layout.images).is_dir() and (masks_base / layout.masks).is_dir():
+            if os.path.isdir(here / layout.images) and os.path.isdir(_masks(here, layout)):
                 places.append((here, layout))
                 if not layout.images.startswith(("train/", "test/")):
                     break
     return places
 
 
-def _walk(folder, depth):
-    """`folder` and the folders below it; hidden ones and ones full of pictures are not entered."""
-    yield folder
-    if depth == 0:
+def _masks(root, layout):
+    return Path(os.path.normpath(root / ("../" * layout.up) / layout.masks))
+
+
+def _walk(folder, depth, closed, seen):
+    """`folder` and the folders below it; hidden ones and ones full of pictures are not entered.
+
+    Folders that cannot be listed are added to `closed`; a folder that a
+    symbolic link reaches a second time is passed over.
+    """
+    real = os.path.realpath(folder)
+    if real in seen:
         return
+    seen.add(real)
     try:
-        inside = sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+        with os.scandir(folder) as entries:
+            inside = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     except OSError:
+        closed.append(folder)
         return
-    for name in inside:
+    yield folder
+    for name in inside if depth else ():
         if name not in {"original_images", "label_images_semantic", "images", "gt"}:
-            yield from _walk(folder / name, depth - 1)
+            yield from _walk(folder / name, depth - 1, closed, seen)
 
 
 def _pair(root, layouts):
     pairs, lonely_images, lonely_masks = {}, [], []
     for layout in layouts:
-        masks_base = root.parents[layout.up - 1] if layout.up else root
         images = _by_stem(root / layout.images, IMAGE_ENDINGS)
-        masks = _by_stem(masks_base / layout.masks, MASK_ENDINGS)
+        masks = _by_stem(_masks(root, layout), MASK_ENDINGS)
         for name in images.keys() & masks.keys():
             if name in pairs:
                 raise DataError(
@@ -192,13 +211,13 @@ def _by_stem(folder, endings):
     return files
 
 
-def check_class_files(folder, root):
-    """Check every class file at `root` and the folders between it and `folder`."""
-    for here in [root, *root.parents]:
+def check_class_files(folder, masks):
+    """Check every class file from `masks` up to `folder`, and to the top of the dataset they lie in."""
+    for here in [masks, *masks.parents]:
         for name in CLASS_FILES:
-            if (here / name).is_file():
+            if os.path.isfile(here / name):
                 check_class_file(here / name)
-        if here == folder:
+        if here.name not in INSIDE and folder not in here.parents:
             break
 
 
@@ -210,7 +229,12 @@ def check_class_file(path):
     DataError
         Naming the file, the first row that differs and what was expected.
     """
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read as text ({error}). Restore the original class file."
+        ) from error
     rows = [[field.strip() for field in line.split(",")] for line in lines[1:] if line.strip()]
     for expected, row in zip(CLASSES, rows, strict=False):
         if row != [expected.name, *map(str, expected.color)]:

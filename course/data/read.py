@@ -4,7 +4,7 @@ OpenCV decodes a truncated JPEG to a picture with a grey rest, and a text file
 named ``.jpg`` to nothing at all; both would train in silence.
 """
 
-import io
+import re
 from pathlib import Path
 
 import cv2
@@ -50,7 +50,7 @@ def read_mask(path, colored=False):
     DataError
         For a file that cannot be read, and for any id or colour that is no class.
     """
-    mask = _decode(Path(path), cv2.IMREAD_UNCHANGED)
+    mask = _decode(Path(path), cv2.IMREAD_UNCHANGED, png_only=True)
     if mask.ndim == 3:
         mask = mask[..., :3]
         if not colored:
@@ -84,7 +84,7 @@ def _single_channel(mask, path):
     )
 
 
-def _decode(path, flags):
+def _decode(path, flags, png_only=False):
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -98,23 +98,48 @@ def _decode(path, flags):
         )
     if _ends_early(data):
         raise DataError(f"{path} is truncated: its end is missing. Download it again.")
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if png_only:
+        _check_png(path, data)
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # a header that promises more pixels than there can be
+        picture = None
     if picture is None:
         raise DataError(f"{path} is not a picture that OpenCV can decode. Download it again.")
     return picture
 
 
+def _check_png(path, data):
+    """Refuse masks whose decoded values would not be the ids that were stored."""
+    if data.startswith(b"\xff\xd8"):
+        raise DataError(
+            f"{path} is a JPEG, whatever its name: compression has changed its ids. "
+            "Take the PNG masks of the original download."
+        )
+    # Bytes 24 and 25 of a PNG are bits a sample and colour type; OpenCV stretches
+    # grey of less than 8 bits over 0 to 255.
+    if data.startswith(b"\x89PNG") and data[24] < 8 and data[25] == 0:
+        raise DataError(
+            f"{path} stores {data[24]} bits a pixel, so its ids cannot be read safely. "
+            "Save it as greyscale PNG with 8 bits."
+        )
+
+
 def _ends_early(data):
     """Whether a JPEG or PNG stops before its end marker."""
     if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-64:]
-    if not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-64:]:
+        return b"IEND" not in data
+    if not data.startswith(b"\xff\xd8") or _JPEG_END in data[-64:]:
         return False
-    # Some cameras write more after the end marker: let a strict decoder decide.
-    from PIL import Image
+    # Some cameras write more after the picture, and some copies end in zeros: look where it ends.
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
+        if marker[0] == _JPEG_END:
+            return False
+        # A marker opens a segment that begins with its length; scan data, without one, lie between.
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return True
 
-    try:
-        Image.open(io.BytesIO(data)).load()
-    except OSError:
-        return True
-    return False
+
+_JPEG_END = b"\xff\xd9"
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")

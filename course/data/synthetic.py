@@ -43,7 +43,9 @@ def scene(seed, size=SIZE):
     camera = Camera(layout, size, plan.altitude)
     canvas = Canvas(camera, light)
     draw(canvas, layout, plan)
-    mask = np.ascontiguousarray(canvas.mask[OVERSAMPLING // 2 :: OVERSAMPLING, OVERSAMPLING // 2 :: OVERSAMPLING])
+    mask = np.ascontiguousarray(
+        canvas.mask[OVERSAMPLING // 2 :: OVERSAMPLING, OVERSAMPLING // 2 :: OVERSAMPLING]
+    )
     return develop(sensor, camera, canvas.albedo, canvas.shade), _seams(light, mask)
 
 

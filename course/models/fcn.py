@@ -86,7 +86,8 @@ def _decode(images, features, x, stride, classes):
         x = upsample(classes, 2, name=f"upscore_to_{at}")(x)
         x = CropLike(name=f"crop_to_{at}")([x, features[at]])
         x = layers.Add(name=f"fuse_{at}")([x, score(features[at], f"score_{at}")])
-    x = upsample(classes, stride, name="upscore")(x)
+    # As in the paper, the last enlargement stays bilinear; the ones before it learn.
+    x = upsample(classes, stride, name="upscore", trainable=False)(x)
     # Logits in float32 also where the rest computes in half precision.
     x = CropLike(name="logits", dtype="float32")([x, images])
     return keras.Model(images, x, name=f"fcn_{stride}s")

@@ -56,8 +56,8 @@ class FrontMatter(NamedTuple):
     title: str
     sentence: str
     aims: list
-    minutes_cpu: int | None
-    minutes_gpu: int | None
+    needs: str
+    time: str
 
 
 def bullets_after(source, phrase):
@@ -70,9 +70,9 @@ def bullets_after(source, phrase):
 
 
 def front_matter(notebook):
-    """Read title, first sentence, aims and minutes from a lesson's first cell.
+    """Read title, first sentence, aims, needs and time from a lesson's first cell.
 
-    The cell reads like this, and what is missing comes back empty or None::
+    The cell reads like this, and what is missing comes back empty::
 
         # 06. Fully convolutional networks
 
@@ -80,26 +80,29 @@ def front_matter(notebook):
 
         A first paragraph; its first sentence goes into the index.
 
-        *You will be able to*
+        **You will be able to**
 
         - replace a classifier's head by convolutions
         - ...
 
-        *Needs:* lesson 04. *Time:* 4 minutes on CPU, 1 minute on GPU.
+        **Needs** lesson 04.
+
+        **Time** 40 minutes; the cells take 4 minutes on a CPU, 1 minute on a GPU.
     """
     source = notebook.cells[0].source if notebook.cells else ""
     title = re.search(r"^# +(.+)$", source, re.M)
     paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", source)]
     prose = next((p for p in paragraphs if re.match(r"[\w*_`“\"]", p) and "able to" not in p), "")
-    minutes = {
-        device: re.search(rf"(\d+)\s*(?:min\w*)?\s+on\s+(?:an?\s+|the\s+)?{device}\b", source)
-        for device in ("CPU", "GPU")
-    }
+    needs, time = (
+        next((found[1] for p in paragraphs if (found := re.match(rf"\W*{word}\b\W*(.*)", p))), "")
+        for word in ("Needs", "Time")
+    )
     return FrontMatter(
         title[1].strip() if title else "",
         re.split(r"(?<=[.?!])\s", prose)[0],
         bullets_after(source, "You will be able to"),
-        *(int(found[1]) if found else None for found in minutes.values()),
+        needs,
+        time,
     )
 
 
@@ -143,23 +146,16 @@ def index(lessons):
 
 def _article(page, notebook):
     front, run = front_matter(notebook), notebook.metadata["course"]
-    said = [
-        f"{minutes} min on {device}"
-        for minutes, device in [(front.minutes_cpu, "CPU"), (front.minutes_gpu, "GPU")]
-        if minutes is not None
-    ]
-    note = f"Ran here in {duration(run['seconds'])}."
-    if run["failure"]:
-        note = f"Failed in {run['failure']}"
-    if said:
-        note = f"Planned: {', '.join(said)}. {note}"
+    note = (
+        f"Failed in {run['failure']}" if run["failure"] else f"Ran in {duration(run['seconds'])}."
+    )
     aims = "".join(f"<li>{_inline(aim)}</li>" for aim in front.aims)
     return (
         f"<article{' class=failed' if run['failure'] else ''}>\n"
         f'<h2><a href="{html.escape(page)}">{_inline(front.title or page)}</a></h2>\n'
         f"<p>{_inline(front.sentence)}</p>\n"
         + (f"<p>You will be able to</p>\n<ul>{aims}</ul>\n" if aims else "")
-        + f'<p class="note">{html.escape(note)}</p>\n</article>'
+        + f'<p class="note">{_inline(front.time)}<br>{html.escape(note)}</p>\n</article>'
     )
 
 

@@ -1,5 +1,7 @@
 """Houses, sheds and fences: what stands upright and shows a face when it leans away."""
 
+import itertools
+
 import numpy as np
 
 from ...classes import id_of
@@ -20,7 +22,9 @@ def house(canvas, rng, center, length, width, angle, height, windows, door):
     eaves = shapes.rectangle(center, length + 0.7, width + 0.7, angle)
     canvas.cast(eaves, height * 1.15, height * 0.9)
     canvas.cast(base, height)
-    paint = material.pick(rng, [(206, 200, 190), (186, 168, 128), (150, 148, 146), (128, 104, 84), (108, 112, 116)])
+    paint = material.pick(
+        rng, [(206, 200, 190), (186, 168, 128), (150, 148, 146), (128, 104, 84), (108, 112, 116)]
+    )
     faces = [(base[i], base[(i + 1) % 4]) for i in range(4)]
     seen = [face for face in faces if _toward(camera, *face) > 0]
     for start, end in sorted(seen, key=lambda face: _toward(camera, *face)):
@@ -66,7 +70,9 @@ def _openings(canvas, rng, start, end, height, windows, door):
         wide = rng.choice([1.1, 2.3])
         quad = _quad(camera, start, end, left, left + wide, 0, min(2.2, height * 0.85))
         if door and not placed and _in_sight(canvas, quad) and rng.uniform() < 0.5:
-            colour = material.pick(rng, [(92, 62, 40), (58, 54, 52), (176, 172, 164), (120, 88, 60)])
+            colour = material.pick(
+                rng, [(92, 62, 40), (58, 54, 52), (176, 172, 164), (120, 88, 60)]
+            )
             _pane(canvas, quad, DOOR, material.plain(colour), colour * 0.6)
             placed = True
         elif windows and height > 1.6 and rng.uniform() < 0.75:
@@ -94,7 +100,11 @@ def glass(rng):
 
 def _roof(canvas, rng, eaves, height, angle, windows):
     camera = canvas.camera
-    long = eaves if np.hypot(*(eaves[1] - eaves[0])) >= np.hypot(*(eaves[2] - eaves[1])) else np.roll(eaves, -1, 0)
+    long = (
+        eaves
+        if np.hypot(*(eaves[1] - eaves[0])) >= np.hypot(*(eaves[2] - eaves[1]))
+        else np.roll(eaves, -1, 0)
+    )
     ridge = np.array([(long[0] + long[3]) / 2, (long[1] + long[2]) / 2])
     rise = min(0.3 * float(np.hypot(*(long[2] - long[1]))), 2.2, 0.12 * camera.altitude)
     flat = rng.uniform() < 0.2
@@ -102,10 +112,11 @@ def _roof(canvas, rng, eaves, height, angle, windows):
     top = camera.pixels(ridge, height + rise)
     low = camera.pixels(long, height)
     colour = material.pick(
-        rng, [(86, 86, 90), (66, 68, 74), (128, 126, 126), (146, 92, 72), (170, 94, 62), (118, 104, 98)]
+        rng,
+        [(86, 86, 90), (66, 68, 74), (128, 126, 126), (146, 92, 72), (170, 94, 62), (118, 104, 98)],
     )
     style = "seams" if flat or rng.uniform() < 0.2 else "tiles"
-    metres = 5.0 if style == "seams" else rng.uniform(4.0, 5.6)
+    metres = 6.0 if style == "seams" else rng.uniform(5.4, 7.0)
     along = np.arctan2(*(long[1] - long[0])[::-1])
     for corners, facing, flip in (
         ([low[0], low[1], top[1], top[0]], long[0] - long[3], np.pi),
@@ -114,7 +125,10 @@ def _roof(canvas, rng, eaves, height, angle, windows):
         tilt = float(facing @ camera.toward) / float(np.hypot(*facing))
         light = 1.0 if flat else 1 - 0.17 * (1 - camera.haze) * tilt
         skin = material.surface(
-            colour * light, (style, metres, 0.1, {"angle": along + flip}), ("grain", 2.1, 0.04, {}), drift=0.05
+            colour * light,
+            (style, metres, 0.15, {"angle": along + flip}),
+            ("grain", 2.1, 0.04, {}),
+            drift=0.05,
         )
         canvas.paint(canvas.area(np.array(corners)), ROOF, skin)
     if not flat:
@@ -153,16 +167,22 @@ def _chimney(canvas, rng, ridge, height):
 def fence(canvas, rng, line, poles, height=1.1):
     """Panels between posts; the panels lean away from the drone and throw a barred shadow."""
     camera = canvas.camera
-    colour = material.pick(rng, [(126, 106, 84), (106, 100, 94), (156, 150, 140), (84, 92, 88), (168, 160, 150)])
-    for start, end in zip(line[:-1], line[1:]):
+    colour = material.pick(
+        rng, [(126, 106, 84), (106, 100, 94), (156, 150, 140), (84, 92, 88), (168, 160, 150)]
+    )
+    for start, end in itertools.pairwise(line):
         canvas.cast(np.array([start, end]), height, depth=150)
-    for start, end in zip(line[:-1], line[1:]):
+    for start, end in itertools.pairwise(line):
         panel = np.vstack([camera.pixels([start, end]), camera.pixels([end, start], height)])
-        skin = material.surface(colour, ("planks", 1.7, 0.2, {"angle": np.arctan2(*(end - start)[::-1]) + np.pi / 2}))
+        skin = material.surface(
+            colour, ("planks", 1.7, 0.2, {"angle": np.arctan2(*(end - start)[::-1]) + np.pi / 2})
+        )
         canvas.paint(canvas.area(panel), FENCE, skin)
         rail = camera.pixels([start, end], height)
         canvas.paint(canvas.stroke(rail, max(2.0, 0.12 * camera.ppm)), FENCE, colour * 1.12)
     for post in line if poles else ():
         post_line = camera.pixels([post, post], [0.0, height * 1.06])
-        canvas.dim(canvas.stroke(camera.shadow([post, post], [0.0, height]), 0.09 * camera.ppm), 200)
+        canvas.dim(
+            canvas.stroke(camera.shadow([post, post], [0.0, height]), 0.09 * camera.ppm), 200
+        )
         canvas.paint(canvas.stroke(post_line, max(2.0, 0.09 * camera.ppm)), POLE, colour * 0.72)

@@ -84,7 +84,7 @@ def develop(rng, camera, albedo, shade):
 
 def _exposure(rng, camera):
     """Exposure and white balance, one factor a channel: both wander from flight to flight."""
-    gain = np.clip(rng.lognormal(-0.01, 0.25), 0.62, 1.45) * (1 - 0.08 * camera.haze)
+    gain = np.clip(rng.lognormal(0.0, 0.2), 0.68, 1.45) * (1 - 0.08 * camera.haze)
     warm, green = rng.uniform(-0.1, 0.12), rng.uniform(-0.035, 0.035)
     return np.array([1 + warm, 1 + green, 1 - warm], np.float32) * np.float32(gain)
 

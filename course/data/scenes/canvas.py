@@ -44,7 +44,7 @@ class Canvas:
         return self.stamp(lambda hit, points: cv2.fillPoly(hit, [points], 1), outline)
 
     def stroke(self, line, thickness, closed=False):
-        width = max(1, int(round(thickness)))
+        width = max(1, round(float(thickness)))
         return self.stamp(
             lambda hit, points: cv2.polylines(hit, [points], closed, 1, width), line, width
         )
@@ -60,7 +60,7 @@ class Canvas:
         colour = material(self, (y0, x0, y1, x1)) if callable(material) else material
         picture = self.albedo[y0:y1, x0:x1]
         if np.ndim(colour) == 3:
-            np.copyto(picture, colour, where=hit[..., None], casting="same_kind")
+            cv2.copyTo(colour, hit.view(np.uint8), picture)
         else:
             picture[hit] = colour
         if id is not None:
@@ -92,7 +92,9 @@ class Canvas:
         x, y = np.floor(self.camera.pixels(points)).astype(int).T
         height, width = self.mask.shape
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        return np.where(inside, self.mask[y.clip(0, height - 1), x.clip(0, width - 1)].astype(int), -1)
+        return np.where(
+            inside, self.mask[y.clip(0, height - 1), x.clip(0, width - 1)].astype(int), -1
+        )
 
     def free(self, rng, on, radius=0.4, margin=0.06, tries=24):
         """A random point of the picture that lies, with some room, on classes `on`.
@@ -119,3 +121,25 @@ class Canvas:
         x, y = self.camera.toward
         c, s = np.cos(angle), np.sin(angle)
         return np.array([c * x + s * y, -s * x + c * y])
+
+
+def common(stamp, other):
+    """The pixels of a stamp that another stamp has too."""
+    return stamp and other and (stamp[0], stamp[1] & _aligned(stamp, other))
+
+
+def without(stamp, other):
+    """The pixels of a stamp that another stamp has not."""
+    return stamp and other and (stamp[0], stamp[1] & ~_aligned(stamp, other))
+
+
+def _aligned(stamp, other):
+    """The pixels of `other` on the box of `stamp`."""
+    (y0, x0, y1, x1), hit = stamp
+    (a, b, c, d), wanted = other
+    placed = np.zeros_like(hit)
+    top, left, bottom, right = max(y0, a), max(x0, b), min(y1, c), min(x1, d)
+    if top < bottom and left < right:
+        part = wanted[top - a : bottom - a, left - b : right - b]
+        placed[top - y0 : bottom - y0, left - x0 : right - x0] = part
+    return placed

@@ -28,8 +28,10 @@ def draw(canvas, rng, plan):
     if "roof" in plan:
         _house(canvas, rng, plan)
     _furniture(canvas, rng, plan)
-    _living(canvas, rng, plan)
+    _people(canvas, rng, plan)
     _trees(canvas, rng, plan)
+    if "dog" in plan:
+        things.dog(canvas, rng, canvas.free(rng, OPEN, 0.5, 0.12))
 
 
 def _axis(canvas, rng):
@@ -77,9 +79,13 @@ def _rows(canvas, rng, lot, cell):
     """A kitchen garden: vegetables in rows, a kind a few rows."""
     u0, v0, u1, v1 = np.array(cell) + np.array([0.3, 0.3, -0.3, -0.3])
     for start in np.arange(v0, v1, 1.5):
-        v, u = np.meshgrid(np.arange(start, min(start + 1.4, v1), 0.5), np.arange(u0, u1, rng.uniform(0.3, 0.5)))
+        v, u = np.meshgrid(
+            np.arange(start, min(start + 1.4, v1), 0.5), np.arange(u0, u1, rng.uniform(0.3, 0.5))
+        )
         if v.size:
-            places = lot.place(np.stack([u.ravel(), v.ravel()], 1) + rng.normal(0, 0.03, (v.size, 2)))
+            places = lot.place(
+                np.stack([u.ravel(), v.ravel()], 1) + rng.normal(0, 0.03, (v.size, 2))
+            )
             places = places[(canvas.at(places) >= 0) & (rng.uniform(size=len(places)) < 0.85)]
             if len(places):
                 plants.dots(canvas, rng, places, rng.uniform(0.1, 0.2), material.foliage(rng, 0.6))
@@ -91,8 +97,9 @@ def _bare_spots(canvas, rng, share, skin):
     for _ in range(int(rng.integers(4, 26))):
         radius = (0.06 + 0.5 * rng.uniform() ** 2) * (1 + 6 * share) * (camera.altitude / 15) ** 0.5
         spot = canvas.free(rng, (GRASS,), radius, 0.0, 8)
+        ratio, angle = rng.uniform(0.3, 1), rng.uniform(0, 3)
+        outline = shapes.blob(rng, spot, radius, ratio, angle, 0.16, 26, 0.14)
         if canvas.at([spot])[0] == GRASS:
-            outline = shapes.blob(rng, spot, radius, rng.uniform(0.3, 1), rng.uniform(0, 3), 0.16, 26, 0.14)
             ground.region(canvas, rng, outline, DIRT, skin)
 
 
@@ -106,7 +113,13 @@ def _waters(canvas, rng, plan):
             places = nook + rng.normal(0, 0.5, (int(rng.integers(6, 24)), 2))
             places = places[canvas.at(places) == ground.WATER]
             if len(places):
-                plants.dots(canvas, rng, places, 0.13, material.plain(material.pick(rng, material.LEAVES), 0.1))
+                plants.dots(
+                    canvas,
+                    rng,
+                    places,
+                    0.13,
+                    material.plain(material.pick(rng, material.LEAVES), 0.1),
+                )
     if "pool" in plan:
         ground.bath(canvas, rng, min(plan.share["pool"], 0.15))
     return shores
@@ -118,7 +131,9 @@ def _paths(canvas, rng, plan, lot, cells):
         for _ in range(int(rng.integers(0, 3))):
             line = lot.edge(_one(rng, cells), int(rng.integers(4)))
             if rng.uniform() < 0.75:
-                ground.path(canvas, rng, line, rng.uniform(0.8, 1.8), "wall" in plan and rng.uniform() < 0.4)
+                ground.path(
+                    canvas, rng, line, rng.uniform(0.8, 1.8), "wall" in plan and rng.uniform() < 0.4
+                )
             else:
                 ground.stepping_stones(canvas, rng, line)
     if "wall" in plan:
@@ -192,7 +207,11 @@ def _fence(canvas, rng, plan, lot, cells):
     """A fence along the border of one of the larger cells."""
     camera = canvas.camera
     options = [lot.edge(cell, side) for cell in cells[:4] for side in range(4)]
-    inside = [(canvas.at(line) >= 0).mean() for line in options]
+    found = [canvas.at(line) for line in options]
+    # In the picture, and not through the pond.
+    inside = [
+        (at >= 0).mean() - 3 * np.isin(at, (ground.WATER, ground.POOL)).mean() for at in found
+    ]
     ranked = np.argsort(inside, kind="stable")[::-1]
     line = options[int(ranked[int(rng.integers(min(3, len(ranked))))])]
     length = float(np.hypot(*np.diff(line, axis=0).T).sum())
@@ -200,7 +219,9 @@ def _fence(canvas, rng, plan, lot, cells):
     at = np.linspace(0, len(line) - 1, count)
     knots = np.arange(len(line))
     line = np.stack([np.interp(at, knots, line[:, 0]), np.interp(at, knots, line[:, 1])], 1)
-    buildings.fence(canvas, rng, line, "fence-pole" in plan, min(rng.uniform(1.0, 1.9), 0.18 * camera.altitude))
+    buildings.fence(
+        canvas, rng, line, "fence-pole" in plan, min(rng.uniform(1.0, 1.9), 0.18 * camera.altitude)
+    )
 
 
 def _house(canvas, rng, plan):
@@ -220,7 +241,15 @@ def _house(canvas, rng, plan):
     depth = rng.uniform(7, 10)
     center = along * (near + depth / 2) + across * rng.uniform(-0.25, 0.25) * camera.extent.min()
     buildings.house(
-        canvas, rng, center, length, depth, direction + np.pi / 2, height, "window" in plan, "door" in plan
+        canvas,
+        rng,
+        center,
+        length,
+        depth,
+        direction + np.pi / 2,
+        height,
+        "window" in plan,
+        "door" in plan,
     )
 
 
@@ -229,19 +258,24 @@ def _furniture(canvas, rng, plan):
     camera = canvas.camera
     if "car" in plan:
         for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
-            things.car(canvas, rng, canvas.free(rng, (PAVED,), 1.6), _axis(canvas, rng) + rng.normal(0, 0.06))
+            things.car(
+                canvas,
+                rng,
+                canvas.free(rng, (PAVED,), 1.6),
+                _axis(canvas, rng) + rng.normal(0, 0.06),
+            )
     if "obstacle" in plan:
         area = min(plan.share["obstacle"], 0.15) * camera.extent.prod()
         for _ in range(int(rng.integers(7, 20))):
-            spot = canvas.free(rng, OPEN + (DIRT,), 0.9 if area > 2.5 else 0.2, 0.02)
+            spot = canvas.free(rng, (*OPEN, DIRT), 0.9 if area > 2.5 else 0.2, 0.02)
             area -= obstacles.any_of(canvas, rng, spot, area)
     if "bicycle" in plan:
         for _ in range(int(rng.choice([1, 2, 4], p=[0.45, 0.35, 0.2]))):
             things.bicycle(canvas, rng, canvas.free(rng, OPEN, 0.7))
 
 
-def _living(canvas, rng, plan):
-    """People, alone or in a group, and a dog."""
+def _people(canvas, rng, plan):
+    """People, alone or in a group."""
     if "person" in plan:
         area = plan.share["person"] * canvas.camera.extent.prod()
         count = int(np.clip(np.rint(area / 0.45), 1, 14))
@@ -250,8 +284,6 @@ def _living(canvas, rng, plan):
             beside = group + rng.normal(0, 0.8, 2)
             crowd = rng.uniform() < 0.4 and canvas.at([beside])[0] in OPEN
             things.person(canvas, rng, beside if crowd else canvas.free(rng, OPEN, 0.3))
-    if "dog" in plan:
-        things.dog(canvas, rng, canvas.free(rng, OPEN, 0.5, 0.12))
 
 
 def _trees(canvas, rng, plan):
@@ -261,5 +293,5 @@ def _trees(canvas, rng, plan):
         if name in plan:
             area = min(plan.share[name], 0.3) * camera.extent.prod()
             for part in rng.dirichlet(np.full(int(rng.integers(1, most)), 3.0)):
-                place = canvas.free(rng, OPEN + (DIRT,), 0.5, -0.02)
+                place = canvas.free(rng, (*OPEN, DIRT), 0.5, -0.02)
                 grow(canvas, rng, place, max(0.5, np.sqrt(area * part / 2.2)))

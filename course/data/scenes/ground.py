@@ -4,20 +4,23 @@ import numpy as np
 
 from ...classes import id_of
 from . import material, shapes
+from .canvas import without
 
 PAVED, DIRT, GRASS, GRAVEL = map(id_of, ("paved-area", "dirt", "grass", "gravel"))
 WATER, POOL, ROCKS, WALL = map(id_of, ("water", "pool", "rocks", "wall"))
-MATERIALS = {PAVED: material.paving, DIRT: material.dirt, GRASS: material.lawn, GRAVEL: material.gravel}
+MATERIALS = {
+    PAVED: material.paving,
+    DIRT: material.dirt,
+    GRASS: material.lawn,
+    GRAVEL: material.gravel,
+}
 
 
 def cover(canvas, rng, id):
     """The whole ground."""
-    canvas.paint(canvas.area(canvas_outline(canvas)), id, MATERIALS[id](rng))
-
-
-def canvas_outline(canvas):
     height, width = canvas.mask.shape
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]])
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]])
+    canvas.paint(canvas.area(frame), id, MATERIALS[id](rng))
 
 
 def region(canvas, rng, outline, id, material_of=None):
@@ -44,7 +47,9 @@ def border(canvas, rng, line, width, closed=False):
     """A low wall or kerb of stone along a line, with its little shadow."""
     camera = canvas.camera
     pixels = camera.pixels(line)
-    canvas.dim(canvas.stroke(pixels + 0.2 * camera.sun * camera.ppm, width * camera.ppm, closed), 200)
+    canvas.dim(
+        canvas.stroke(pixels + 0.2 * camera.sun * camera.ppm, width * camera.ppm, closed), 200
+    )
     canvas.paint(canvas.stroke(pixels, width * camera.ppm, closed), WALL, material.masonry(rng))
 
 
@@ -83,7 +88,8 @@ def bath(canvas, rng, share):
     basin = shapes.rounded(center, length, length * ratio, camera.heading, power, 60)
     region(canvas, rng, rim, PAVED, material.surface((186, 182, 172), ("slabs", 3.0, 0.06, {})))
     region(canvas, rng, basin, POOL, material.pool(rng))
-    canvas.dim(_overlap(canvas, basin, camera.sun * 0.5), 130)
+    water = canvas.area(camera.pixels(basin))
+    canvas.dim(without(water, canvas.area(camera.pixels(basin + camera.sun * 0.5))), 130)
     inner = shapes.rounded(center, length - 0.3, length * ratio - 0.3, camera.heading, power, 60)
     canvas.tint(canvas.stroke(camera.pixels(inner), 0.10 * camera.ppm, True), 1.12)
     for step in range(3):
@@ -92,18 +98,3 @@ def bath(canvas, rng, share):
         tread = shapes.rectangle(place, 0.06, width, camera.heading)
         canvas.tint(canvas.area(camera.pixels(tread)), 1.15)
     return rim
-
-
-def _overlap(canvas, basin, shift):
-    """The part of a basin that its own edge shades."""
-    stamp = canvas.area(canvas.camera.pixels(basin))
-    if stamp is None:
-        return None
-    moved = canvas.stamp(lambda hit, p: None, canvas.camera.pixels(basin))
-    (y0, x0, y1, x1), hit = stamp
-    full = np.zeros(canvas.mask.shape, bool)
-    lit = canvas.area(canvas.camera.pixels(basin + shift))
-    if lit is not None:
-        (a, b, c, d), other = lit
-        full[a:c, b:d] = other
-    return moved[0], hit & ~full[y0:y1, x0:x1]

@@ -1,8 +1,11 @@
 """A plot of land cut into cells: terraces, lawns, beds, drives."""
 
+import cv2
 import numpy as np
 
 from . import shapes
+
+THUMBNAIL = (128, 192)
 
 
 class Lot:
@@ -37,8 +40,11 @@ class Lot:
         (a, b, c, d), (f, g) = self.waves
         u, v = points.T
         moved = np.stack(
-            [u + self.bend * np.sin(g * v + a) + 0.4 * self.bend * np.sin(f * u + b),
-             v + self.bend * np.sin(f * u + c) + 0.4 * self.bend * np.sin(g * v + d)], 1
+            [
+                u + self.bend * np.sin(g * v + a) + 0.4 * self.bend * np.sin(f * u + b),
+                v + self.bend * np.sin(f * u + c) + 0.4 * self.bend * np.sin(g * v + d),
+            ],
+            1,
         )
         return shapes.turn(moved, self.canvas.camera.heading)
 
@@ -57,9 +63,12 @@ class Lot:
         return self.place(_line(corners[side], corners[side + 1]))
 
     def visible(self, outline):
-        """The share of the picture inside an outline."""
-        stamp = self.canvas.area(self.canvas.camera.pixels(outline))
-        return 0.0 if stamp is None else float(stamp[1].sum()) / self.canvas.mask.size
+        """The share of the picture inside an outline, whatever the size of the picture."""
+        scale = THUMBNAIL[1] / self.canvas.mask.shape[1]
+        points = np.rint(self.canvas.camera.pixels(outline) * scale).astype(np.int32)
+        thumbnail = np.zeros(THUMBNAIL, np.uint8)
+        cv2.fillPoly(thumbnail, [points], 1)
+        return float(thumbnail.mean())
 
     def take(self, rng, share):
         """Cells, or a part of one, that together cover about `share`; they are used up."""
@@ -102,5 +111,8 @@ def _part(rng, cell, share):
     if style == 1:
         return (u0, v1 - share * height, u1, v1)
     scale = np.sqrt(share)
-    u, v = u0 + rng.uniform(0.1, 0.9) * (1 - scale) * width, v0 + rng.uniform(0.1, 0.9) * (1 - scale) * height
+    u, v = (
+        u0 + rng.uniform(0.1, 0.9) * (1 - scale) * width,
+        v0 + rng.uniform(0.1, 0.9) * (1 - scale) * height,
+    )
     return (u, v, u + scale * width, v + scale * height)

@@ -47,7 +47,9 @@ def mottled(first, second, metres=5.0, strength=0.45):
 
 def shift(rng, colour, spread=5):
     """A colour near `colour`: brighter or darker, and a little off in hue."""
-    return np.clip(np.asarray(colour) * rng.uniform(0.86, 1.14) + rng.normal(0, spread / 2, 3), 8, 248)
+    return np.clip(
+        np.asarray(colour) * rng.uniform(0.86, 1.14) + rng.normal(0, spread / 2, 3), 8, 248
+    )
 
 
 def pick(rng, colours, weights=None):
@@ -56,29 +58,49 @@ def pick(rng, colours, weights=None):
 
 
 GREYS = [(146, 146, 148), (124, 124, 127), (168, 167, 163), (104, 105, 110)]
-STONES = [(172, 168, 161), (190, 177, 154), (146, 143, 141), (172, 148, 132), (158, 130, 116)]
-GREENS = [(98, 106, 62), (112, 112, 70), (86, 98, 56), (126, 118, 82)]
-LEAVES = [(84, 98, 50), (98, 112, 54), (70, 82, 46), (112, 120, 62)]
+STONES = [
+    (172, 168, 161), (190, 177, 154), (146, 143, 141), (172, 148, 132), (158, 130, 116),
+    (132, 126, 104), (112, 100, 88), (168, 104, 78),
+]  # fmt: skip
+GREENS = [(96, 104, 60), (112, 112, 72), (82, 94, 54), (126, 118, 84), (70, 82, 48)]
+LEAVES = [(84, 98, 50), (100, 114, 58), (70, 82, 46), (116, 122, 70), (98, 112, 86)]
 EARTHS = [(122, 102, 80), (104, 88, 72), (138, 118, 92), (130, 92, 76), (92, 80, 68)]
 
 
 def paving(rng):
     """Asphalt, concrete, pavers, slabs, cobbles or a wooden deck."""
-    style = rng.choice(["asphalt", "bricks", "slabs", "concrete", "cobble", "deck"], p=[0.3, 0.3, 0.18, 0.1, 0.08, 0.04])
+    style = rng.choice(
+        ["asphalt", "bricks", "slabs", "concrete", "cobble", "deck"],
+        p=[0.3, 0.3, 0.18, 0.1, 0.08, 0.04],
+    )
     if style == "asphalt":
-        return surface(pick(rng, GREYS), ("grain", 1.6, 0.09, {}), ("cloud", 4.1, 0.03, {}), drift=0.05)
+        return surface(
+            pick(rng, GREYS), ("grain", 1.6, 0.09, {}), ("cloud", 4.1, 0.03, {}), drift=0.05
+        )
     if style == "bricks":
         size = rng.uniform(0.85, 1.5)
-        return surface(pick(rng, STONES), ("bricks", 3.0 * size, 0.1, {}), ("grain", 2.0, 0.06, {}), drift=0.05)
+        return surface(
+            pick(rng, STONES), ("bricks", 3.0 * size, 0.1, {}), ("grain", 2.0, 0.06, {}), drift=0.05
+        )
     if style == "slabs":
         size = rng.uniform(2.4, 4.2)
-        return surface(pick(rng, STONES + GREYS), ("slabs", size, 0.07, {}), ("grain", 2.3, 0.05, {}), drift=0.05)
+        return surface(
+            pick(rng, STONES + GREYS),
+            ("slabs", size, 0.07, {}),
+            ("grain", 2.3, 0.05, {}),
+            drift=0.05,
+        )
     if style == "deck":
         wood = pick(rng, [(150, 122, 92), (128, 112, 98)])
         return surface(wood, ("planks", 2.6, 0.12, {}), ("grain", 1.2, 0.05, {}), drift=0.05)
     if style == "cobble":
         size = rng.uniform(2.6, 3.6)
-        return surface(pick(rng, GREYS + STONES), ("pebbles", size, 0.1, {}), ("grain", 2.0, 0.05, {}), drift=0.05)
+        return surface(
+            pick(rng, GREYS + STONES),
+            ("pebbles", size, 0.1, {}),
+            ("grain", 2.0, 0.05, {}),
+            drift=0.05,
+        )
     pale = pick(rng, [(190, 187, 180), (160, 159, 157)])
     return surface(pale, ("cloud", 3.6, 0.03, {}), ("grain", 1.2, 0.05, {}), drift=0.05)
 
@@ -86,22 +108,48 @@ def paving(rng):
 def lawn(rng):
     """Grass, lush in one place and dry in another, seldom of one colour."""
     colour = pick(rng, GREENS)
-    lush = surface(colour, ("blades", 1.5, 0.18, {}), ("grain", 2.6, 0.07, {}), drift=0.06)
-    dry = surface(0.55 * colour + 0.45 * pick(rng, [(128, 116, 84), (112, 104, 74)]), ("blades", 1.7, 0.19, {}), drift=0.05)
+    lush = surface(
+        colour,
+        ("blades", 1.5, 0.16, {}),
+        ("blades", 6.1, 0.09, {}),
+        ("grain", 2.6, 0.06, {}),
+        drift=0.06,
+    )
+    dry = surface(
+        0.55 * colour + 0.45 * pick(rng, [(128, 116, 84), (112, 104, 74)]),
+        ("blades", 1.7, 0.17, {}),
+        ("blades", 6.1, 0.09, {}),
+        drift=0.05,
+    )
     return mottled(lush, dry, rng.uniform(4, 12), rng.uniform(0.15, 0.4))
 
 
 def gravel(rng):
-    colour = pick(rng, [(158, 157, 154), (132, 131, 130), (188, 185, 178), (166, 156, 140)])
+    colour = pick(
+        rng, [(158, 157, 154), (124, 123, 122), (188, 185, 178), (160, 144, 122), (98, 98, 100)]
+    )
     size = rng.uniform(0.8, 1.9)
-    return surface(colour, ("pebbles", size, 0.24, {"relief": True}), ("pebbles", size, 0.14, {}), ("grain", 1.0, 0.08, {}))
+    return surface(
+        colour,
+        ("pebbles", size, 0.24, {"relief": True}),
+        ("pebbles", size, 0.14, {}),
+        ("pebbles", 4.7 * size, 0.13, {"angle": 0.9}),
+        drift=0.06,
+    )
 
 
 def dirt(rng):
     """Earth, with bark or dead leaves on it."""
     colour = pick(rng, EARTHS)
-    soil = surface(colour, ("grain", 1.3, 0.14, {"relief": True}), ("cloud", 1.1, 0.06, {}), drift=0.06)
-    bits = surface(0.6 * colour + 0.4 * pick(rng, EARTHS), ("leaves", 1.1, 0.18, {}), ("grain", 0.8, 0.1, {}), drift=0.06)
+    soil = surface(
+        colour, ("grain", 1.3, 0.14, {"relief": True}), ("cloud", 1.1, 0.06, {}), drift=0.06
+    )
+    bits = surface(
+        0.6 * colour + 0.4 * pick(rng, EARTHS),
+        ("leaves", 1.1, 0.18, {}),
+        ("leaves", 3.7, 0.16, {}),
+        drift=0.06,
+    )
     return mottled(soil, bits, 1.8)
 
 
@@ -118,8 +166,15 @@ def foliage(rng, metres=1.4, colours=LEAVES):
 
 def pond(rng):
     """Still water: dark and green-brown, with a pale reflection of the sky here and there."""
-    colours = [(60, 64, 50), (72, 74, 58), (52, 60, 56), (82, 86, 78)]
-    colour = shift(rng, colours[int(rng.integers(4))], 3)
+    colours = [
+        (60, 64, 50),
+        (82, 80, 62),
+        (52, 60, 56),
+        (92, 96, 90),
+        (108, 112, 112),
+        (74, 88, 54),
+    ]
+    colour = shift(rng, colours[int(rng.integers(len(colours)))], 3)
     deep = surface(colour, ("grain", 2.4, 0.04, {}), drift=0.14, patch=7.0)
     sky = surface(colour * 1.2 + (6, 10, 14), ("grain", 1.2, 0.03, {}), drift=0.05, patch=11.0)
     return mottled(deep, sky, metres=rng.uniform(9, 16))

@@ -6,7 +6,14 @@ from ...classes import id_of
 from . import material, shapes
 
 OBSTACLE = id_of("obstacle")
-BRIGHT = [(58, 88, 150), (160, 54, 46), (210, 208, 202), (72, 74, 78), (134, 112, 86), (88, 104, 70)]
+BRIGHT = [
+    (58, 88, 150),
+    (160, 54, 46),
+    (210, 208, 202),
+    (72, 74, 78),
+    (134, 112, 86),
+    (88, 104, 70),
+]
 
 
 def _slab(canvas, outline, height, skin, bottom=None):
@@ -21,7 +28,9 @@ def box(canvas, rng, place):
     camera = canvas.camera
     size, height = rng.uniform(0.5, 1.4), rng.uniform(0.4, 1.1)
     colour = material.pick(rng, BRIGHT)
-    outline = shapes.rectangle(place, size, size * rng.uniform(0.5, 1), camera.heading + rng.normal(0, 0.2))
+    outline = shapes.rectangle(
+        place, size, size * rng.uniform(0.5, 1), camera.heading + rng.normal(0, 0.2)
+    )
     canvas.cast(outline, height)
     for step in np.linspace(0, 1, 6):
         canvas.paint(canvas.area(camera.pixels(outline, height * step)), OBSTACLE, colour * 0.62)
@@ -37,7 +46,9 @@ def pot(canvas, rng, place):
     rim = shapes.rounded(place, size, size, 0, 2, 18)
     _slab(canvas, rim, 0.4, material.plain(colour), 0.0)
     inner = shapes.rounded(place, size * 0.7, size * 0.7, 0, 2, 14)
-    canvas.paint(canvas.area(canvas.camera.pixels(inner, 0.4)), OBSTACLE, material.foliage(rng, 0.7))
+    canvas.paint(
+        canvas.area(canvas.camera.pixels(inner, 0.4)), OBSTACLE, material.foliage(rng, 0.7)
+    )
 
 
 def chair(canvas, rng, place, angle, colour):
@@ -52,9 +63,14 @@ def lounger(canvas, rng, place):
     """A deck chair with its head raised and a bar of cloth every hand's breadth."""
     camera = canvas.camera
     angle = rng.uniform(0, 2 * np.pi)
-    colour = material.pick(rng, BRIGHT + [(196, 182, 150)])
+    colour = material.pick(rng, [*BRIGHT, (196, 182, 150)])
     seat = shapes.rounded(place, 1.9, 0.65, angle, 8, 24)
-    _slab(canvas, seat, 0.35, material.surface(colour, ("planks", 2.2, 0.09, {"angle": angle + np.pi / 2})))
+    _slab(
+        canvas,
+        seat,
+        0.35,
+        material.surface(colour, ("planks", 2.2, 0.09, {"angle": angle + np.pi / 2})),
+    )
     head = shapes.rectangle(place + shapes.unit(angle) * 0.65, 0.5, 0.6, angle)
     canvas.paint(canvas.area(camera.pixels(head, 0.55)), OBSTACLE, material.plain(colour * 1.1))
 
@@ -86,7 +102,9 @@ def ping_pong(canvas, rng, place):
     canvas.paint(lines, OBSTACLE, np.array([216, 218, 220.0]))
     beside = shapes.unit(angle + np.pi / 2)
     net = camera.pixels([place - beside * 0.9, place + beside * 0.9], 0.9)
-    canvas.paint(canvas.stroke(net, max(2.0, 0.06 * camera.ppm)), OBSTACLE, np.array([58, 60, 62.0]))
+    canvas.paint(
+        canvas.stroke(net, max(2.0, 0.06 * camera.ppm)), OBSTACLE, np.array([58, 60, 62.0])
+    )
 
 
 def parasol(canvas, rng, place):
@@ -110,7 +128,11 @@ def trampoline(canvas, rng, place):
     colour = material.pick(rng, [(60, 100, 150), (84, 130, 70), (60, 62, 66)])
     _slab(canvas, rim, 0.7, material.plain(colour), 0.3)
     mat = shapes.rounded(place, 1.6 * radius, 1.6 * radius, 0, 2, 36)
-    canvas.paint(canvas.area(canvas.camera.pixels(mat, 0.7)), OBSTACLE, material.plain(np.array([44, 45, 48.0])))
+    canvas.paint(
+        canvas.area(canvas.camera.pixels(mat, 0.7)),
+        OBSTACLE,
+        material.plain(np.array([44, 45, 48.0])),
+    )
 
 
 def hose(canvas, rng, place):
@@ -125,7 +147,7 @@ def hose(canvas, rng, place):
 def toy(canvas, rng, place):
     """A ball, a bucket, a scooter: small and of any colour."""
     size = rng.uniform(0.15, 0.4)
-    colour = material.pick(rng, BRIGHT + [(190, 150, 50), (60, 140, 90)])
+    colour = material.pick(rng, [*BRIGHT, (190, 150, 50), (60, 140, 90)])
     outline = shapes.blob(rng, place, size, rng.uniform(0.5, 1), rng.uniform(0, 3), 0.1, 12)
     _slab(canvas, outline, 0.25, material.plain(colour), 0.0)
 

@@ -7,18 +7,14 @@ hold close to their share of dogs and pools, which dice would not promise.
 
 import numpy as np
 
-from ...classes import id_of
-
+PRIMES = {
+    "kind": 2, "altitude": 3, "dirt": 5, "grass": 7, "gravel": 11, "water": 13, "rocks": 17,
+    "pool": 19, "vegetation": 23, "roof": 29, "wall": 31, "window": 37, "door": 41, "fence": 43,
+    "fence-pole": 47, "person": 53, "dog": 59, "car": 61, "bicycle": 67, "tree": 71,
+    "bald-tree": 73, "ar-marker": 79, "obstacle": 83, "paved-area": 89,
+}  # fmt: skip
 # frac(sqrt(prime)) * 2**32 in whole numbers, so that every machine decides alike.
-STEPS = {
-    name: int(np.floor((np.sqrt(prime) % 1) * 2**32))
-    for name, prime in zip(
-        ("kind", "altitude", "dirt", "grass", "gravel", "water", "rocks", "pool", "vegetation", "roof",
-         "wall", "window", "door", "fence", "fence-pole", "person", "dog", "car", "bicycle", "tree",
-         "bald-tree", "ar-marker", "obstacle", "paved-area"),
-        (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89),
-    )
-}
+STEPS = {name: int((np.sqrt(prime) % 1) * 2**32) for name, prime in PRIMES.items()}
 KINDS = ("garden", "house", "yard", "field", "street")
 KIND_EDGES = (0.34, 0.62, 0.80, 0.93, 1.0)
 

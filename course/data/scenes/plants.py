@@ -5,6 +5,7 @@ import numpy as np
 
 from ...classes import id_of
 from . import material, shapes
+from .canvas import common
 
 VEGETATION, TREE, BALD_TREE, DIRT = map(id_of, ("vegetation", "tree", "bald-tree", "dirt"))
 
@@ -12,7 +13,9 @@ VEGETATION, TREE, BALD_TREE, DIRT = map(id_of, ("vegetation", "tree", "bald-tree
 def crown(canvas, rng, center, radius, height, id, leaves, lobes=7):
     """A rounded mass of leaves: tufts around a core, lobes lit from the sun, a cast shadow."""
     camera = canvas.camera
-    core = shapes.blob(rng, center, 0.84 * radius, rng.uniform(0.75, 1), rng.uniform(0, np.pi), 0.1, 26)
+    core = shapes.blob(
+        rng, center, 0.84 * radius, rng.uniform(0.75, 1), rng.uniform(0, np.pi), 0.1, 26
+    )
     canvas.cast(core, height * 0.8, height * 0.25)
     pixels = camera.pixels(core, height * 0.55)
     sizes = np.rint(rng.uniform(0.09, 0.26, len(core)) * radius * camera.ppm).astype(int)
@@ -24,7 +27,8 @@ def crown(canvas, rng, center, radius, height, id, leaves, lobes=7):
         # Lobes gather on the sunny side, so that the crown has a light and a dark flank.
         place = rng.normal(0, 0.26 + 0.2 * (0.7 - size), 2) * radius - camera.toward * radius * 0.16
         lobe = shapes.blob(rng, (0, 0), radius * size, 1, 0, 0.15, 22, 0.2)
-        canvas.tint(_inside(canvas.area(middle + (lobe + place) * camera.ppm), body), 1.095)
+        spot = canvas.area(middle + (lobe + place) * camera.ppm)
+        canvas.tint(common(spot, body), 1.095)
 
 
 def _tufts(sizes):
@@ -32,23 +36,10 @@ def _tufts(sizes):
 
     def draw(hit, points):
         cv2.fillPoly(hit, [points], 1)
-        for (x, y), size in zip(points.tolist(), sizes.tolist()):
+        for (x, y), size in zip(points.tolist(), sizes.tolist(), strict=True):
             cv2.circle(hit, (x, y), size, 1, -1)
 
     return draw
-
-
-def _inside(stamp, whole):
-    """The part of a stamp that lies in another."""
-    if stamp is None or whole is None:
-        return None
-    (y0, x0, y1, x1), hit = stamp
-    (a, b, c, d), inside = whole
-    top, left, bottom, right = max(y0, a), max(x0, b), min(y1, c), min(x1, d)
-    if top >= bottom or left >= right:
-        return None
-    cut = hit[top - y0 : bottom - y0, left - x0 : right - x0]
-    return (top, left, bottom, right), cut & inside[top - a : bottom - a, left - b : right - b]
 
 
 def dots(canvas, rng, places, radius, leaves):
@@ -57,11 +48,14 @@ def dots(canvas, rng, places, radius, leaves):
     sizes = np.rint(rng.uniform(0.6, 1.3, len(places)) * radius * camera.ppm).astype(int).clip(1)
 
     def draw(hit, points):
-        for (x, y), size in zip(points.tolist(), sizes.tolist()):
+        for (x, y), size in zip(points.tolist(), sizes.tolist(), strict=True):
             cv2.circle(hit, (x, y), size, 1, -1)
 
     pixels = camera.pixels(places)
-    canvas.dim(canvas.stamp(draw, pixels + 0.5 * radius * camera.sun * camera.ppm, int(sizes.max()) + 1), 190)
+    canvas.dim(
+        canvas.stamp(draw, pixels + 0.5 * radius * camera.sun * camera.ppm, int(sizes.max()) + 1),
+        190,
+    )
     canvas.paint(canvas.stamp(draw, pixels, int(sizes.max()) + 1), VEGETATION, leaves)
 
 
@@ -87,7 +81,7 @@ def hedge(canvas, rng, line, width, height=1.2):
 
 
 def tree(canvas, rng, center, radius):
-    colours = [(84, 94, 52), (72, 80, 50), (98, 104, 56), (108, 80, 58)]
+    colours = [(84, 94, 52), (72, 80, 50), (104, 110, 64), (112, 88, 66)]
     leaves = material.foliage(rng, 1.7, colours)
     height = min(radius * rng.uniform(1.5, 2.4), 0.45 * canvas.camera.altitude)
     crown(canvas, rng, center, radius, height, TREE, leaves, lobes=12)
@@ -100,15 +94,19 @@ def bald_tree(canvas, rng, center, radius):
     limbs = list(_limbs(rng, np.asarray(center, float), radius, height))
     for (start, end), (low, high), _, level in limbs:
         line = np.vstack([camera.shadow([start], low), camera.shadow([end], high)])
-        canvas.dim(canvas.stroke(line, max(1.2, 0.07 * camera.ppm / (1 + level))), 150 if level < 3 else 90)
+        canvas.dim(
+            canvas.stroke(line, max(1.2, 0.07 * camera.ppm / (1 + level))), 150 if level < 3 else 90
+        )
     bark = material.plain(material.pick(rng, [(112, 100, 88), (96, 84, 72), (134, 122, 108)]), 0.12)
     haze = _haze(bark)
     ordered = sorted(limbs, key=lambda limb: -limb[3])
-    drawn = [(camera.pixels([s, e], [a, b]), thick, level) for (s, e), (a, b), thick, level in ordered]
+    drawn = [
+        (camera.pixels([s, e], [a, b]), thick, level) for (s, e), (a, b), thick, level in ordered
+    ]
     for line, _, level in drawn:
         if level >= 1:
             canvas.paint(canvas.stroke(line, max(3.0, 0.16 * camera.ppm)), BALD_TREE, haze)
-    for line, thick, level in drawn:
+    for line, thick, _ in drawn:
         canvas.paint(canvas.stroke(line, max(1.0, thick * camera.ppm)), BALD_TREE, bark)
 
 
@@ -129,7 +127,9 @@ def _limbs(rng, foot, radius, height):
     yield (foot, fork), (0.0, 0.35 * height), 0.1 * radius, 0
     tips = [
         (fork, 0.35 * height, angle, 0.5 * radius)
-        for angle in rng.uniform(0, 2 * np.pi) + np.arange(7) * 2 * np.pi / 7 + rng.normal(0, 0.2, 7)
+        for angle in rng.uniform(0, 2 * np.pi)
+        + np.arange(7) * 2 * np.pi / 7
+        + rng.normal(0, 0.2, 7)
     ]
     for level, thickness in enumerate((0.035, 0.018, 0.010, 0.006), start=1):
         grown = []

@@ -26,9 +26,9 @@ def rounded(center, length, width, angle, power=4.0, count=28):
 def blob(rng, center, radius, ratio=1.0, angle=0.0, rough=0.16, count=48, jitter=0.0):
     """A closed wavy curve; `jitter` roughens each vertex as leaves do an edge."""
     t = np.arange(count) * 2 * np.pi / count
-    r = np.ones(count)
-    for k in range(2, 7):
-        r += rough * rng.normal() / k**0.7 * np.cos(k * t + rng.uniform(0, 2 * np.pi))
+    k = np.arange(2, 7)[:, None]
+    swing = rough * rng.normal(size=(5, 1)) / k**0.7
+    r = 1 + (swing * np.cos(k * t + rng.uniform(0, 2 * np.pi, (5, 1)))).sum(0)
     r = np.maximum(r, 0.35) * (1 + jitter * rng.uniform(-1, 1, count))
     points = np.stack([np.cos(t) * r * radius, np.sin(t) * r * radius * ratio], 1)
     return turn(points, angle, center)
@@ -40,7 +40,9 @@ def wavy(rng, start, end, amplitude, count=24):
     t = np.linspace(0, 1, count)
     across = np.array([-(end - start)[1], (end - start)[0]])
     across = across / max(float(np.hypot(*across)), 1e-6)
-    sway = sum(rng.normal() / k * np.sin(k * np.pi * t + rng.uniform(0, 2 * np.pi)) for k in (1, 2, 3))
+    sway = sum(
+        rng.normal() / k * np.sin(k * np.pi * t + rng.uniform(0, 2 * np.pi)) for k in (1, 2, 3)
+    )
     return start + t[:, None] * (end - start) + (amplitude * sway)[:, None] * across
 
 

@@ -94,39 +94,37 @@ def _mipmaps(tile):
 
 def _fractal(rng, power):
     """Noise whose amplitude falls with frequency to the given power."""
-    f = np.hypot(*np.meshgrid(np.fft.fftfreq(TILE) * TILE, np.fft.rfftfreq(TILE) * TILE, indexing="ij"))
+    f = np.hypot(
+        *np.meshgrid(np.fft.fftfreq(TILE) * TILE, np.fft.rfftfreq(TILE) * TILE, indexing="ij")
+    )
     f[0, 0] = 1
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) / f**power
     return np.fft.irfft2(spectrum, s=(TILE, TILE))
 
 
-def _wrapped(draw, x, y, reach):
-    """Call `draw` at every copy of a point whose mark touches the tile."""
+def _copies(x, y, reach):
+    """Every copy of a point, as whole numbers, whose mark touches the tile."""
     for dx in (-TILE, 0, TILE):
         for dy in (-TILE, 0, TILE):
             if -reach < x + dx < TILE + reach and -reach < y + dy < TILE + reach:
-                draw(int(x + dx), int(y + dy))
+                yield int(x + dx), int(y + dy)
 
 
 def _scatter(rng, count, radius, roundness):
     """Overlapping ellipses lit from one side: leaves, or pebbles when round."""
     tile = np.full((TILE, TILE), 60, np.uint8)
-    for x, y, r, turn, tone, ratio in zip(
-        rng.uniform(0, TILE, count),
-        rng.uniform(0, TILE, count),
-        rng.uniform(0.5, 1.3, count) * radius,
-        rng.uniform(0, 180, count),
-        rng.uniform(0.3, 1, count),
-        rng.uniform(roundness, 1, count),
-    ):
-
-        def draw(cx, cy):
-            axes = (max(1, int(r)), max(1, int(r * ratio)))
-            small = (max(1, int(r * 0.7)), max(1, int(r * ratio * 0.7)))
-            cv2.ellipse(tile, (cx, cy), axes, turn, 0, 360, int(150 * tone), -1, cv2.LINE_AA)
-            cv2.ellipse(tile, (cx - 1, cy - 1), small, turn, 0, 360, int(235 * tone), -1, cv2.LINE_AA)
-
-        _wrapped(draw, x, y, r + 2)
+    places = rng.uniform(0, TILE, (count, 2))
+    long = rng.uniform(0.5, 1.3, count) * radius
+    wide = long * rng.uniform(roundness, 1, count)
+    turns, tones = rng.uniform(0, 180, count), rng.uniform(0.3, 1, count)
+    for i in range(count):
+        for x, y in _copies(*places[i], long[i] + 2):
+            for step, size, light in ((0, 1.0, 150), (1, 0.7, 235)):
+                axes = max(1, int(long[i] * size)), max(1, int(wide[i] * size))
+                tone = int(light * tones[i])
+                cv2.ellipse(
+                    tile, (x - step, y - step), axes, turns[i], 0, 360, tone, -1, cv2.LINE_AA
+                )
     return tile
 
 
@@ -134,19 +132,12 @@ def _blades(rng):
     """Short strokes in all directions: grass from above."""
     tile = (_normal(_fractal(rng, 0.9)) * 16 + 100).clip(0, 255).astype(np.uint8)
     count = 9000
-    for x, y, turn, length, tone in zip(
-        rng.uniform(0, TILE, count),
-        rng.uniform(0, TILE, count),
-        rng.uniform(0, 2 * np.pi, count),
-        rng.uniform(3, 11, count),
-        rng.uniform(40, 200, count),
-    ):
-        dx, dy = int(np.cos(turn) * length), int(np.sin(turn) * length)
-
-        def draw(cx, cy):
-            cv2.line(tile, (cx, cy), (cx + dx, cy + dy), int(tone), 1, cv2.LINE_AA)
-
-        _wrapped(draw, x, y, 12)
+    places, turns = rng.uniform(0, TILE, (count, 2)), rng.uniform(0, 2 * np.pi, count)
+    lengths, tones = rng.uniform(3, 11, count), rng.uniform(40, 200, count)
+    ends = (np.stack([np.cos(turns), np.sin(turns)], 1) * lengths[:, None]).astype(int)
+    for place, (dx, dy), tone in zip(places, ends.tolist(), tones.tolist(), strict=True):
+        for x, y in _copies(*place, 12):
+            cv2.line(tile, (x, y), (x + dx, y + dy), int(tone), 1, cv2.LINE_AA)
     return tile
 
 
@@ -171,7 +162,9 @@ def _roof_tiles(rng):
     u = np.arange(TILE)[None] * 20 / TILE
     row = np.floor(v)
     wave = np.cos(2 * np.pi * (u + 0.5 * (row % 2)))
-    tone = rng.standard_normal((16, 20))[row.astype(int), np.floor(u + 0.5 * (row % 2)).astype(int) % 20]
+    tone = rng.standard_normal((16, 20))[
+        row.astype(int), np.floor(u + 0.5 * (row % 2)).astype(int) % 20
+    ]
     return 1.2 * (v % 1) - 1.6 * ((v % 1) < 0.16) + 0.45 * wave + 0.22 * tone
 
 

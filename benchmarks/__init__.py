@@ -1,0 +1,1 @@
+"""What the course costs, measured beside what else a user would pick."""

@@ -1,0 +1,105 @@
+"""``python -m course``: what a person meets at the prompt."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from kaggle_stub import KaggleStub
+
+import course.__main__ as command_line
+from course import doctor, environment, notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def course(*arguments, **changes):
+    """Run the command in a process of its own."""
+    path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    return subprocess.run(
+        [sys.executable, "-m", "course", *arguments],
+        env=os.environ | {"PYTHONPATH": path} | changes,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_help_names_every_command():
+    process = course("--help")
+    assert process.returncode == 0
+    for command in ("lessons", "refresh", "format", "doctor", "data"):
+        assert f"\n    {command} " in process.stdout
+    assert process.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"]])
+def test_no_command_and_an_unknown_one(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(arguments)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "usage: python -m course" in error
+    assert "COMMAND" in error
+
+
+@pytest.mark.parametrize("command", ["lessons", "refresh"])
+def test_a_lesson_that_does_not_exist(command, capsys, tmp_path, monkeypatch):
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "00_start.ipynb")
+    find = notebooks.find
+    monkeypatch.setattr(notebooks, "find", lambda numbers, folder=None: find(numbers, tmp_path))
+    assert command_line.main([command, "77"]) == 1
+    out, error = capsys.readouterr()
+    assert error == "There is no lesson 77. The lessons are: 00_start.\n"
+    assert out == ""
+
+
+@pytest.mark.parametrize(("problems", "status"), [(0, 0), (1, 1), (300, 1)])
+def test_the_exit_status_says_whether_there_are_problems(problems, status, monkeypatch):
+    # A bare count would wrap: 256 problems are status 0 to the shell.
+    monkeypatch.setattr(doctor, "examine", lambda: [("thing", "broken", "mend it")] * problems or [("thing", "fine", "")])
+    assert command_line.main(["doctor"]) == status
+
+
+def test_interruption_is_no_traceback(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", interrupted)
+    assert command_line.main(["doctor"]) == 130
+    assert "Interrupted." in capsys.readouterr().err
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch):
+    def broken():
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(doctor, "examine", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        command_line.main(["doctor"])
+
+
+def test_data_that_is_not_there(tmp_path):
+    process = course("data", COURSE_DATA=str(tmp_path / "nowhere"))
+    assert process.returncode == 1
+    assert "nowhere" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_download_without_credentials_says_how_to_sign_in(tmp_path):
+    (tmp_path / "home").mkdir()
+    with KaggleStub(b"") as stub:
+        stub.token_status = stub.download_status = 401
+        process = course("data", "--kaggle", "--folder", str(tmp_path / "data"), **stub.environment(tmp_path / "home"))
+    assert process.returncode == 1
+    assert "KAGGLE_API_TOKEN" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "data" / "semantic-drone-dataset").exists()
+
+
+def test_download_without_a_checkout_needs_a_folder(monkeypatch, capsys):
+    monkeypatch.setattr(environment, "data_folder", lambda: None)
+    assert command_line.main(["data", "--kaggle"]) == 1
+    assert "--folder" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""Prediction against a network whose answers can be worked out by hand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course import metrics
+from course.data import Samples
+from course.inference import confusion, predict
+
+RNG = np.random.default_rng(0)
+KERNEL, BIAS = RNG.normal(size=(3, 24)).astype("float32"), RNG.normal(0, 50, 24).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """One 1×1 convolution: the label of a pixel depends on its colour alone."""
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, layers.Conv2D(24, 1)(images))
+    model.layers[-1].set_weights([KERNEL[None, None], BIAS])
+    return model
+
+
+def labels(images):
+    return np.argmax(images.astype("float32") @ KERNEL + BIAS, axis=-1)
+
+
+def pictures(count, height=6, width=5):
+    return RNG.integers(0, 256, (count, height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 8])
+def test_labels_of_whole_and_odd_batches(model, count):
+    images = pictures(count)
+    masks = predict(model, images, batch_size=4)
+    assert masks.dtype == np.uint8
+    assert masks.shape == (count, 6, 5)
+    np.testing.assert_array_equal(masks, labels(images))
+
+
+def test_one_picture_gives_one_mask(model):
+    image = pictures(1)[0]
+    mask = predict(model, image)
+    assert mask.shape == (6, 5)
+    np.testing.assert_array_equal(mask, labels(image))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int64"])
+def test_any_numeric_dtype(model, dtype):
+    images = pictures(2)
+    np.testing.assert_array_equal(predict(model, images.astype(dtype)), labels(images))
+
+
+def test_a_mirrored_view_and_a_memory_map(model, tmp_path):
+    images = pictures(5)
+    np.testing.assert_array_equal(predict(model, images[:, :, ::-1]), labels(images[:, :, ::-1]))
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    masks = predict(model, mapped, batch_size=2)
+    np.testing.assert_array_equal(masks, labels(images))
+    assert not isinstance(masks, np.memmap)
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (2, 6, 5, 4), (2, 3, 6, 5), (1, 2, 6, 5, 3)])
+def test_another_shape_is_refused_by_name(model, shape):
+    with pytest.raises(ValueError, match=r"\(n, height, width, 3\).*" + str(shape).replace("(", r"\(").replace(")", r"\)")):
+        predict(model, np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("ignore", [0, None])
+def test_confusion_pools_all_pictures(model, ignore):
+    images = pictures(5)
+    truth = RNG.integers(0, 24, images.shape[:3]).astype(np.uint8)
+    samples = Samples(tuple("abcde"), images, truth)
+    expected = metrics.confusion_matrix(truth, labels(images), ignore=ignore)
+    np.testing.assert_array_equal(confusion(model, samples, batch_size=2, ignore=ignore), expected)
+
+
+def test_confusion_of_nothing_is_empty(model):
+    cm = confusion(model, Samples((), pictures(0), np.zeros((0, 6, 5), np.uint8)))
+    assert cm.shape == (24, 24)
+    assert cm.dtype == np.int64
+    assert not cm.any()

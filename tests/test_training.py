@@ -1,0 +1,294 @@
+"""Training: it learns, it repeats, it keeps the best, and it survives interruption."""
+
+import _thread
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course import metrics
+from course.classes import UNLABELED
+from course.data import Augmentation, Batches, Samples
+from course.inference import confusion
+from course.layers import upsample
+from course.models.fcn import small_fcn
+from course.training import History, fit
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASSES, EPOCHS = 4, 4
+STUDENTS = ("unet.weights.h5", "best-model.weights.h5")  # files that fit must not touch
+
+
+def make_samples(count=4):
+    """Pictures of 16-pixel squares, each of its class's colour and a little noise."""
+    rng = np.random.default_rng(count)
+    ids = rng.integers(0, CLASSES, (count, 2, 3)).repeat(16, 1).repeat(16, 2).astype(np.uint8)
+    colors = np.array([(0, 0, 0), (250, 30, 30), (30, 250, 30), (30, 30, 250)])
+    images = (colors[ids] + rng.normal(0, 5, (*ids.shape, 3))).clip(0, 255).astype(np.uint8)
+    return Samples(tuple(f"{i:03}" for i in range(count)), images, ids)
+
+
+def make_model(width=8):
+    """The smallest network with all that has a state: normalization, dropout, upsampling."""
+    keras.utils.set_random_seed(1)
+    images = keras.Input((32, 48, 3))
+    x = layers.Rescaling(1 / 255)(images)
+    x = layers.Conv2D(width, 8, strides=8, name="conv")(x)
+    x = layers.BatchNormalization(momentum=0.5)(x)
+    x = layers.Dropout(0.2)(layers.ReLU()(x))
+    x = upsample(CLASSES, 8)(layers.Conv2D(CLASSES, 1)(x))
+    return keras.Model(images, layers.Activation("linear", dtype="float32")(x))
+
+
+def run(model=None, **changes):
+    """Fit with the settings that all tests here share."""
+    model = model or make_model()
+    settings = {"epochs": EPOCHS, "batch_size": 2, "learning_rate": 1e-2} | changes
+    return model, fit(model, make_samples(), make_samples(3), **settings)
+
+
+class FromEpoch:
+    """The usual augmentation, and from some epoch on (counted from 1) something that goes wrong."""
+
+    def __init__(self, epoch, action):
+        self.epoch, self.action = epoch, action
+
+    def __call__(self, image, mask, rng):
+        _seed, epoch, *_ = rng.bit_generator.seed_seq.entropy
+        image, mask = Augmentation()(image, mask, rng)
+        if epoch >= self.epoch:  # Keras ends an epoch 0 before the first
+            self.action(mask)
+        return image, mask
+
+
+def interrupt_once():
+    """What presses the interrupt key, the first time it is called."""
+    presses = iter([_thread.interrupt_main])
+    return lambda mask: next(presses, lambda: None)()
+
+
+def spoil(mask):
+    mask[:] = 200  # no class: the loss becomes nan
+
+
+def assert_same_weights(model, weights):
+    for ours, theirs in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def assert_same_curves(history, expected):
+    assert history.curves.keys() == expected.curves.keys()
+    for name, values in expected.curves.items():
+        np.testing.assert_allclose(history.curves[name], values, atol=1e-4, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return run()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of one epoch, with files of the student's in it."""
+    folder = tmp_path_factory.mktemp("finished")
+    for name in STUDENTS:
+        (folder / name).write_text("mine")
+    run(folder=folder, epochs=1)
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+def test_four_pictures_are_learnt_by_heart(capsys):
+    keras.utils.set_random_seed(1)
+    model, four = small_fcn(8, classes=CLASSES, width=4, size=(32, 48)), make_samples()
+    history = fit(model, four, epochs=40, batch_size=4, learning_rate=2e-2, augment=None)
+    assert capsys.readouterr() == ("", "")  # no bar, no chatter
+    assert history.curves["loss"][-1] < 0.3 * history.curves["loss"][0]
+    assert metrics.pixel_accuracy(confusion(model, four)) > 0.9
+
+
+def test_history_has_a_number_an_epoch(uninterrupted):
+    _, history = uninterrupted
+    assert {"loss", "mean_iou", "val_loss", "val_mean_iou"} == history.curves.keys()
+    assert {len(values) for values in history.curves.values()} == {len(history)} == {EPOCHS}
+    assert history.best_epoch == 1 + int(np.argmax(history.curves["val_mean_iou"]))
+    assert f"{EPOCHS} epochs" in str(history)
+    assert f"at epoch {history.best_epoch}" in str(history)
+    assert history.seconds > 0
+
+
+def test_the_same_seed_gives_the_same_history(uninterrupted):
+    _, history = run()
+    assert_same_curves(history, uninterrupted[1])
+
+
+def test_the_best_weights_are_left_in_the_model(uninterrupted):
+    model, history = uninterrupted
+    best = max(history.curves["val_mean_iou"])
+    assert metrics.mean_iou(confusion(model, make_samples(3))) == pytest.approx(best, abs=1e-4)
+    logs = model.evaluate(Batches(make_samples(3), 2), return_dict=True, verbose=0)
+    assert logs["mean_iou"] == pytest.approx(best, abs=1e-4)
+
+
+# A process that kills itself as the third epoch begins.
+KILLED = """
+import os, signal, sys
+from course import environment
+environment.import_keras()
+import test_training as t
+crash = t.FromEpoch(3, lambda mask: os.kill(os.getpid(), signal.SIGKILL))
+t.run(folder=sys.argv[1], augment=crash)
+"""
+
+
+def test_a_killed_run_is_taken_up_where_it_was(tmp_path, capsys, uninterrupted):
+    folder = tmp_path / "run"
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, sys.path)])
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert len(json.loads((folder / "history.json").read_text())["curves"]["loss"]) == 2
+
+    model, history = run(folder=folder)
+    assert f"after epoch 2 of {EPOCHS}" in capsys.readouterr().out
+    assert_same_curves(history, uninterrupted[1])
+
+    # Once more: there is nothing left to train, and the weights are the best.
+    loaded, again = run(folder=folder)
+    assert "finished" in capsys.readouterr().out
+    assert_same_curves(again, history)
+    assert_same_weights(loaded, model.get_weights())
+    assert len(list(folder.glob("*.h5"))) <= 2
+
+
+def test_the_best_weights_may_be_from_before_the_interruption(tmp_path):
+    run(folder=tmp_path, augment=FromEpoch(3, interrupt_once()))
+    note = json.loads((tmp_path / "history.json").read_text())
+    scores = note["curves"]["val_mean_iou"]
+    best = int(np.argmax(scores))
+    scores[best] = 2.0  # that no later epoch can beat
+    (tmp_path / "history.json").write_text(json.dumps(note))
+    expected = make_model()
+    expected.load_weights(tmp_path / f"best-{best + 1}.weights.h5")
+
+    model, history = run(folder=tmp_path)
+    assert len(history) == EPOCHS
+    assert history.best_epoch == best + 1
+    assert_same_weights(model, expected.get_weights())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 6}, "epochs 1 there, 6 here"),
+        ({"learning_rate": 0.5}, "learning rate 0.01 there, 0.5 here"),
+        ({"width": 16}, "parameters .* there, .* here"),
+    ],
+)
+def test_a_folder_of_another_run_is_refused(finished, changes, message):
+    model = make_model(changes.pop("width", 8))
+    with pytest.raises(ValueError, match=rf"(?s){message}.*another folder"):
+        run(model, **({"epochs": 1, "folder": finished} | changes))
+
+
+@pytest.mark.parametrize("name", ["history.json", "last-1.weights.h5", "best-1.weights.h5"])
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_damaged_state_is_reported_with_a_remedy(folder, name, content):
+    file = folder / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if content is None else content)
+    with pytest.raises(ValueError, match="(?s)cannot be read.*Delete this folder"):
+        run(folder=folder, epochs=1)
+
+
+def test_a_folder_without_a_state_starts_anew(folder, capsys):
+    # As a process leaves it that was killed before its first epoch was saved.
+    (folder / "history.json").unlink()
+    _, history = run(folder=folder, epochs=1)
+    assert len(history) == 1
+    assert "Taking up" not in capsys.readouterr().out
+
+
+def test_files_of_the_student_are_left_alone(finished):
+    ours = {"history.json", "last-1.weights.h5", "best-1.weights.h5"}
+    assert {file.name for file in finished.iterdir()} == ours | set(STUDENTS)
+
+
+def test_interrupted_training_keeps_the_best(capsys):
+    model, history = run(augment=FromEpoch(3, interrupt_once()))
+    assert len(history) in {2, 3}  # the signal is heard when the running step ends
+    out = capsys.readouterr().out
+    assert f"Interrupted in epoch {len(history) + 1} of {EPOCHS}" in out
+    assert f"the weights of epoch {history.best_epoch}, the best" in out
+    score = metrics.mean_iou(confusion(model, make_samples(3)))
+    assert score == pytest.approx(max(history.curves["val_mean_iou"]), abs=1e-4)
+    _, history = run(model, epochs=1)  # the model can be trained further
+    assert len(history) == 1
+
+
+def test_interrupted_at_once_the_model_is_as_before(capsys):
+    model = make_model()
+    before = model.get_weights()
+    _, history = run(model, augment=FromEpoch(1, interrupt_once()))
+    assert len(history) == 0
+    assert "as before" in capsys.readouterr().out
+    assert_same_weights(model, before)
+
+
+def test_a_loss_that_is_no_number_stops_training_and_keeps_the_best():
+    model = make_model()
+    with pytest.raises(FloatingPointError, match=r"nan in epoch 3; the weights of epoch \d.*below 0.01"):
+        run(model, augment=FromEpoch(3, spoil))
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert metrics.mean_iou(confusion(model, make_samples(3))) > 0
+
+
+def test_a_loss_that_is_no_number_from_the_start_leaves_the_model_as_before():
+    model = make_model()
+    before = model.get_weights()
+    with pytest.raises(FloatingPointError, match="epoch 1; the weights are as before"):
+        run(model, augment=FromEpoch(1, spoil))
+    assert_same_weights(model, before)
+
+
+def test_mixed_precision():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, history = run(epochs=3)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.get_layer("conv").compute_dtype == "bfloat16"
+    assert np.isfinite(history.curves["val_loss"]).all()
+    assert {w.dtype for w in model.get_weights()} == {np.dtype("float32")}
+
+
+def test_a_trained_model_survives_saving(tmp_path, uninterrupted):
+    model, _ = uninterrupted
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    images = make_samples().images
+    np.testing.assert_allclose(
+        loaded.predict_on_batch(images), model.predict_on_batch(images), atol=1e-5
+    )
+    assert loaded.loss.ignore == UNLABELED
+
+
+def test_a_history_without_an_epoch():
+    assert (len(History()), History().best_epoch, str(History())) == (0, None, "no epoch finished")
