@@ -142,6 +142,8 @@ def fit(
             verbose=0,
         )
     except KeyboardInterrupt:
+        # JAX gives a step's state away to the next: of a step broken off, nothing is left.
+        _set_random_states(model, keeper.random)
         print(f"Interrupted in epoch {len(keeper.history) + 1} of {epochs}; {keeper.kept}.")
     finally:
         keeper.bar.close()
@@ -178,6 +180,7 @@ class _Keeper(keras.callbacks.Callback):
         self.batches, self.run = batches, run
         self.folder = Path(folder).expanduser() if folder else None
         self.history, self.best, self.lost = History(), model.get_weights(), None
+        self.random = _get_random_states(model)
         self.started = time.monotonic()
         self.bar = environment.progress(total=run["epochs"] * len(batches), what="training")
 
@@ -219,6 +222,7 @@ class _Keeper(keras.callbacks.Callback):
         model.load_weights(self._file("best", history.best_epoch))
         best = model.get_weights()
         model.load_weights(self._file("last", done))
+        _set_random_states(model, saved["random"])
         self.history, self.best = history, best
         self.started -= history.seconds
         self.batches.epoch = done
@@ -255,7 +259,12 @@ class _Keeper(keras.callbacks.Callback):
         self.model.save_weights(last)
         if better:
             shutil.copyfile(last, best)
-        note = {"run": self.run, "curves": self.history.curves, "seconds": self.history.seconds}
+        note = {
+            "run": self.run,
+            "curves": self.history.curves,
+            "seconds": self.history.seconds,
+            "random": _get_random_states(self.model),
+        }
         aside = self.folder / "history.json.new"
         aside.write_text(json.dumps(note, indent=1))
         os.replace(aside, self.folder / "history.json")
@@ -267,3 +276,17 @@ class _Keeper(keras.callbacks.Callback):
 
     def _file(self, kind, epoch):
         return self.folder / f"{kind}-{epoch}.weights.h5"
+
+
+def _get_random_states(model):
+    """Where dropout stands in its sequence of chance, as lists: it is no part of Keras's weights."""
+    return [keras.ops.convert_to_numpy(v).tolist() for v in _random_variables(model)]
+
+
+def _set_random_states(model, states):
+    for variable, state in zip(_random_variables(model), states, strict=True):
+        variable.assign(np.array(state, variable.dtype))
+
+
+def _random_variables(model):
+    return [v for v in model.variables if v.name == "seed_generator_state"]
