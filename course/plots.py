@@ -192,7 +192,7 @@ def learning_curves(histories, curves=("loss", "val_loss", "mean_iou", "val_mean
     -------
     (2,) array of Axes: loss, mean IoU
     """
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    _, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     for (label, history), color in zip(histories.items(), itertools.cycle(PALETTE), strict=False):
         for curve in curves:
             values = history.curves.get(curve)

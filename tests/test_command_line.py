@@ -59,7 +59,11 @@ def test_a_lesson_that_does_not_exist(command, capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("problems", "status"), [(0, 0), (1, 1), (300, 1)])
 def test_the_exit_status_says_whether_there_are_problems(problems, status, monkeypatch):
     # A bare count would wrap: 256 problems are status 0 to the shell.
-    monkeypatch.setattr(doctor, "examine", lambda: [("thing", "broken", "mend it")] * problems or [("thing", "fine", "")])
+    monkeypatch.setattr(
+        doctor,
+        "examine",
+        lambda: [("thing", "broken", "mend it")] * problems or [("thing", "fine", "")],
+    )
     assert command_line.main(["doctor"]) == status
 
 
@@ -92,7 +96,13 @@ def test_download_without_credentials_says_how_to_sign_in(tmp_path):
     (tmp_path / "home").mkdir()
     with KaggleStub(b"") as stub:
         stub.token_status = stub.download_status = 401
-        process = course("data", "--kaggle", "--folder", str(tmp_path / "data"), **stub.environment(tmp_path / "home"))
+        process = course(
+            "data",
+            "--kaggle",
+            "--folder",
+            str(tmp_path / "data"),
+            **stub.environment(tmp_path / "home"),
+        )
     assert process.returncode == 1
     assert "KAGGLE_API_TOKEN" in process.stderr
     assert "Traceback" not in process.stderr

@@ -13,7 +13,12 @@ import pytest
 from course import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDS = ["tensorflow>=2.20", "numpy>=2.0", "opencv-python-headless>=4.10", "pytest>=8; extra == 'dev'"]
+NEEDS = [
+    "tensorflow>=2.20",
+    "numpy>=2.0",
+    "opencv-python-headless>=4.10",
+    "pytest>=8; extra == 'dev'",
+]
 HAS = {"tensorflow": "2.21.0", "numpy": "2.4.6", "opencv-python": "5.0.0.93"}
 
 
@@ -40,7 +45,9 @@ def data(tmp_path, monkeypatch):
         (tmp_path / "drone" / folder).mkdir(parents=True)
         for name in ("000", "001", "002"):
             shape = (32, 48, 3) if ending == "jpg" else (32, 48)
-            cv2.imwrite(str(tmp_path / "drone" / folder / f"{name}.{ending}"), np.full(shape, 3, np.uint8))
+            cv2.imwrite(
+                str(tmp_path / "drone" / folder / f"{name}.{ending}"), np.full(shape, 3, np.uint8)
+            )
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "drone"))
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("COURSE_SCALE", raising=False)
@@ -54,12 +61,16 @@ def remedies(findings):
 def test_versions_in_range_need_nothing(installed):
     found = list(doctor._versions())
     assert remedies(found) == {}
-    assert [(topic, version) for topic, version, _ in found] == list(HAS.items())  # any OpenCV will do
+    assert [(topic, version) for topic, version, _ in found] == list(
+        HAS.items()
+    )  # any OpenCV will do
 
 
 def test_a_version_out_of_range(installed):
     installed["numpy"] = "1.26.4"
-    assert remedies(doctor._versions()) == {"numpy": "Outside the supported range: pip install 'numpy>=2.0'"}
+    assert remedies(doctor._versions()) == {
+        "numpy": "Outside the supported range: pip install 'numpy>=2.0'"
+    }
 
 
 def test_a_release_candidate_is_in_range(installed):
@@ -119,7 +130,9 @@ def test_a_full_disk_and_a_cache_that_cannot_be_written(data, monkeypatch):
 
 
 def test_report_counts_what_is_wrong(capsys):
-    assert doctor.report([("a", "good", ""), ("bb", "bad", "mend it"), ("c", "bad", "this too")]) == 2
+    assert (
+        doctor.report([("a", "good", ""), ("bb", "bad", "mend it"), ("c", "bad", "this too")]) == 2
+    )
     out = capsys.readouterr().out
     assert "✓ a   good\n✗ bb  bad\n" in out
     assert "→ mend it" in out
@@ -153,7 +166,11 @@ def test_the_whole_examination_of_a_broken_machine(data, changes):
     environment = os.environ | changes | {"KAGGLE_API_TOKEN": "5ecret"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     process = subprocess.run(
-        [sys.executable, "-m", "course", "doctor"], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "course", "doctor"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert process.returncode == 1, process.stderr
     assert "Traceback" not in process.stderr

@@ -71,7 +71,9 @@ def pictures(*shape, seed=0):
 
 def convolve(x, kernel):
     reach = kernel.shape[0] // 2
-    windows = sliding_window_view(np.pad(x, [(reach, reach)] * 2 + [(0, 0)]), kernel.shape[:2], (0, 1))
+    windows = sliding_window_view(
+        np.pad(x, [(reach, reach)] * 2 + [(0, 0)]), kernel.shape[:2], (0, 1)
+    )
     return np.einsum("hwcij,ijco->hwo", windows, kernel)
 
 
@@ -170,7 +172,9 @@ def test_upsampling_starts_bilinear_and_scores_at_zero():
     keras.utils.set_random_seed(0)
     model = small_fcn(8, classes=3, width=2)
     assert not model.predict_on_batch(pictures(1, 32, 32)).any()
-    np.testing.assert_allclose(model.get_layer("upscore").get_weights()[0][:, :, 1, 1], bilinear_kernel(8))
+    np.testing.assert_allclose(
+        model.get_layer("upscore").get_weights()[0][:, :, 1, 1], bilinear_kernel(8)
+    )
 
 
 @pytest.mark.parametrize("build", [fcn, small_fcn])
@@ -200,7 +204,9 @@ def test_logits_stay_float32_in_mixed_precision():
 @pytest.mark.slow
 @pytest.mark.parametrize("stride", STRIDES)
 def test_full_width_logits_equal_those_of_torch(stride):
-    torch = pytest.importorskip("torch", reason="PyTorch, the other implementation, is not installed")
+    torch = pytest.importorskip(
+        "torch", reason="PyTorch, the other implementation, is not installed"
+    )
     from torch.nn import functional as F
 
     model = fcn(stride, classes=5)

@@ -64,7 +64,10 @@ def test_a_mirrored_view_and_a_memory_map(model, tmp_path):
 
 @pytest.mark.parametrize("shape", [(6, 5), (2, 6, 5, 4), (2, 3, 6, 5), (1, 2, 6, 5, 3)])
 def test_another_shape_is_refused_by_name(model, shape):
-    with pytest.raises(ValueError, match=r"\(n, height, width, 3\).*" + str(shape).replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(
+        ValueError,
+        match=r"\(n, height, width, 3\).*" + str(shape).replace("(", r"\(").replace(")", r"\)"),
+    ):
         predict(model, np.zeros(shape, np.uint8))
 
 

@@ -51,7 +51,12 @@ def without_tensorflow(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
         )
 
     return run

@@ -18,7 +18,9 @@ def shelhamer(size):
 
 def enlarge(picture, factor):
     """`picture` (height, width, channels) through the layer."""
-    return ops.convert_to_numpy(upsample(picture.shape[-1], factor)(picture[None].astype("float32")))[0]
+    return ops.convert_to_numpy(
+        upsample(picture.shape[-1], factor)(picture[None].astype("float32"))
+    )[0]
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 8, 16, 32])

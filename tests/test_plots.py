@@ -30,7 +30,9 @@ def strict_and_tidy():
         warnings.simplefilter("error")
         yield
         for number in plt.get_fignums():
-            plt.figure(number).savefig(os.devnull, format="png")  # draws: layout can fail as late as here
+            plt.figure(number).savefig(
+                os.devnull, format="png"
+            )  # draws: layout can fail as late as here
     plt.close("all")
 
 
@@ -75,14 +77,23 @@ def test_overlay_leaves_unlabeled_pixels_clear():
 def test_legend_names_what_is_there_the_commonest_first():
     ax = plots.legend(MASK, plots.mask(MASK))
     assert texts(ax.get_legend()) == ["grass", "paved-area", "person"]
-    np.testing.assert_allclose(ax.get_legend().get_patches()[2].get_facecolor()[:3], COLORS[15] / 255)
-    assert texts(plots.legend(MASK, plots.mask(MASK), most=2).get_legend()) == ["grass", "paved-area"]
+    np.testing.assert_allclose(
+        ax.get_legend().get_patches()[2].get_facecolor()[:3], COLORS[15] / 255
+    )
+    assert texts(plots.legend(MASK, plots.mask(MASK), most=2).get_legend()) == [
+        "grass",
+        "paved-area",
+    ]
     assert texts(plots.legend(GRASS, plots.mask(GRASS)).get_legend()) == ["grass"]
 
 
 def test_panels_are_rows_of_samples_with_one_legend():
     axes = plots.panels(
-        {"picture": [IMAGE, IMAGE], "truth": np.stack([MASK, GRASS]), "guess": np.stack([GRASS, GRASS])},
+        {
+            "picture": [IMAGE, IMAGE],
+            "truth": np.stack([MASK, GRASS]),
+            "guess": np.stack([GRASS, GRASS]),
+        },
         names=["001", "002"],
     )
     assert axes.shape == (2, 3)
@@ -137,13 +148,19 @@ def test_class_bars_leave_absent_classes_out():
 
 
 def test_learning_curves_validation_solid_training_dashed():
-    full = History({"loss": [2, 1], "mean_iou": [0.1, 0.2], "val_loss": [2, 1.5], "val_mean_iou": [0.1, 0.3]})
+    full = History(
+        {"loss": [2, 1], "mean_iou": [0.1, 0.2], "val_loss": [2, 1.5], "val_mean_iou": [0.1, 0.3]}
+    )
     left, right = plots.learning_curves({"FCN": full, "no validation": History({"loss": [3.0]})})
     assert [line.get_linestyle() for line in left.lines] == ["--", "-", "--"]
     assert [line.get_linestyle() for line in right.lines] == ["--", "-"]
     np.testing.assert_array_equal(right.lines[1].get_data(), [[1, 2], [0.1, 0.3]])
     assert left.lines[0].get_color() == left.lines[1].get_color() != left.lines[2].get_color()
-    assert texts(left.get_legend()) == ["FCN, training", "FCN, validation", "no validation, training"]
+    assert texts(left.get_legend()) == [
+        "FCN, training",
+        "FCN, validation",
+        "no validation, training",
+    ]
     assert [ax.get_xlabel() for ax in (left, right)] == ["epoch", "epoch"]
     assert [ax.get_ylabel() for ax in (left, right)] == ["loss", "mean IoU"]
     assert all(ax.get_title() for ax in (left, right))
@@ -176,7 +193,9 @@ def test_show_in_a_notebook(monkeypatch):
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     root = str(Path(__file__).resolve().parents[1])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    )
     monkeypatch.delenv("MPLBACKEND", raising=False)
     with warnings.catch_warnings():
         warnings.simplefilter("default")

@@ -213,7 +213,7 @@ def test_a_folder_of_another_run_is_refused(finished, changes, message):
 def test_a_damaged_state_is_reported_with_a_remedy(folder, name, content):
     file = folder / name
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if content is None else content)
-    with pytest.raises(ValueError, match="(?s)cannot be read.*Delete this folder"):
+    with pytest.raises(ValueError, match=r"(?s)cannot be read.*Delete this folder"):
         run(folder=folder, epochs=1)
 
 
@@ -253,7 +253,9 @@ def test_interrupted_at_once_the_model_is_as_before(capsys):
 
 def test_a_loss_that_is_no_number_stops_training_and_keeps_the_best():
     model = make_model()
-    with pytest.raises(FloatingPointError, match=r"nan in epoch 3; the weights of epoch \d.*below 0.01"):
+    with pytest.raises(
+        FloatingPointError, match=r"nan in epoch 3; the weights of epoch \d.*below 0.01"
+    ):
         run(model, augment=FromEpoch(3, spoil))
     assert all(np.isfinite(w).all() for w in model.get_weights())
     assert metrics.mean_iou(confusion(model, make_samples(3))) > 0
