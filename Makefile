@@ -42,8 +42,9 @@ refresh: $(READY) ## re-execute the lessons and store their outputs: make refres
 doctor: $(READY) ## check this machine and say how to mend it
 	@$(RUN) course doctor
 
-bench: $(READY) ## measure what the course costs
+bench: $(READY) ## measure the input pipeline, and how hard the synthetic scenes are
 	$(RUN) benchmarks.input
+	$(RUN) benchmarks.difficulty
 
 clean: ## remove the environment, builds and caches; downloaded data stays
 	rm -rf $(VENV) build data/.cache *.egg-info

@@ -65,7 +65,9 @@ def large_photographs(folder, count=6):
         for path, how in ((pair.image, cv2.INTER_CUBIC), (pair.mask, cv2.INTER_NEAREST)):
             pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
             large = cv2.resize(pixels, (6000, 4000), interpolation=how)
-            if path is pair.image:  # sensor noise, without which a JPEG is small and quick to decode
+            if (
+                path is pair.image
+            ):  # sensor noise, without which a JPEG is small and quick to decode
                 noise = np.random.default_rng(0).normal(0, 6, (1000, 1000, 3))
                 large = (large + np.tile(noise, (4, 6, 1))).clip(0, 255).astype(np.uint8)
             cv2.imwrite(str(path), large)
@@ -117,7 +119,10 @@ def decoding(pairs, repetitions):
     return {
         "pictures": len(pairs),
         "repetitions": repetitions,
-        **{f"{name}_ms": 1000 * statistics.median(values) / len(pairs) for name, values in times.items()},
+        **{
+            f"{name}_ms": 1000 * statistics.median(values) / len(pairs)
+            for name, values in times.items()
+        },
         "ratio": ratio(times, "bare", "cold"),
         "wanted": ">= 0.9",
     }
@@ -169,7 +174,9 @@ def training(samples, repetitions):
     return {
         "steps_an_epoch": steps,
         "repetitions": repetitions,
-        **{f"{name}_ms": 1000 * statistics.median(values) / steps for name, values in times.items()},
+        **{
+            f"{name}_ms": 1000 * statistics.median(values) / steps for name, values in times.items()
+        },
         "batch_alone_ms": 1000 * alone / steps,
         "ratio": ratio(times, "pipeline", "constant"),
         "wanted": "<= 1.05",
@@ -179,7 +186,10 @@ def training(samples, repetitions):
 def table(rows):
     print(f"\n{'':28}{'bare/constant':>15}{'course':>10}{'ratio':>8}  wanted")
     for name, row in rows.items():
-        base, ours = (row.get(a, row.get(b)) for a, b in (("bare_ms", "constant_ms"), ("cold_ms", "pipeline_ms")))
+        base, ours = (
+            row.get(a, row.get(b))
+            for a, b in (("bare_ms", "constant_ms"), ("cold_ms", "pipeline_ms"))
+        )
         print(f"{name:28}{base:12.1f} ms{ours:7.1f} ms{row['ratio']:8.3f}  {row['wanted']}")
         if "hashing_ms" in row:
             print(f"{'    of it hashing':28}{row['hashing_ms']:22.1f} ms")
@@ -218,7 +228,9 @@ def main():
     rows["training step, smoke scale"] = training(samples.split("train"), 9)
     table(rows)
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"machine": machine, "data": dataset.title, "rows": rows}, indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps({"machine": machine, "data": dataset.title, "rows": rows}, indent=1) + "\n"
+    )
     print(f"\nWritten to {RESULTS}.")
 
 

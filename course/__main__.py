@@ -29,8 +29,12 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("lessons", help="run lessons, write build/lessons/index.html")
-    command.add_argument("numbers", nargs="*", metavar="N", help="lesson numbers, such as 06; all by default")
-    command.add_argument("--out", default="build/lessons", help="where pages go (default: %(default)s)")
+    command.add_argument(
+        "numbers", nargs="*", metavar="N", help="lesson numbers, such as 06; all by default"
+    )
+    command.add_argument(
+        "--out", default="build/lessons", help="where pages go (default: %(default)s)"
+    )
     command.set_defaults(run=_lessons)
 
     command = commands.add_parser("refresh", help="re-execute lessons and store their outputs")
@@ -44,9 +48,15 @@ def _parser():
     command = commands.add_parser("doctor", help="check this machine and say how to mend it")
     command.set_defaults(run=_doctor)
 
-    command = commands.add_parser("data", help="say which data lessons will use, or fetch the real pictures")
-    command.add_argument("--kaggle", action="store_true", help="download the Semantic Drone Dataset (4 GB)")
-    command.add_argument("--folder", help="where to download it to (default: data/ of the checkout)")
+    command = commands.add_parser(
+        "data", help="say which data lessons will use, or fetch the real pictures"
+    )
+    command.add_argument(
+        "--kaggle", action="store_true", help="download the Semantic Drone Dataset (4 GB)"
+    )
+    command.add_argument(
+        "--folder", help="where to download it to (default: data/ of the checkout)"
+    )
     command.set_defaults(run=_data)
     return parser
 

@@ -91,8 +91,12 @@ def check_ids(mask):
     """
     mask = np.asarray(mask)
     if mask.ndim != 2:
-        hint = " It looks like a colour mask: use encode()." if mask.shape[-1:] in [(3,), (4,)] else ""
-        raise ValueError(f"A mask has shape (height, width), but this array has {mask.shape}.{hint}")
+        hint = (
+            " It looks like a colour mask: use encode()." if mask.shape[-1:] in [(3,), (4,)] else ""
+        )
+        raise ValueError(
+            f"A mask has shape (height, width), but this array has {mask.shape}.{hint}"
+        )
     if mask.dtype.kind not in "iu":
         raise ValueError(
             f"A mask holds integer class ids, but this array is {mask.dtype}. "
@@ -124,7 +128,9 @@ def encode(rgb):
     """
     rgb = np.asarray(rgb)
     if rgb.ndim != 3 or rgb.shape[-1] != 3:
-        raise ValueError(f"A colour mask has shape (height, width, 3), but this array has {rgb.shape}.")
+        raise ValueError(
+            f"A colour mask has shape (height, width, 3), but this array has {rgb.shape}."
+        )
     if rgb.dtype != np.uint8:
         raise ValueError(f"A colour mask is uint8, 0 to 255, but this array is {rgb.dtype}.")
     packed = _pack(rgb)

@@ -14,7 +14,12 @@ from course import environment
 
 PACKAGE = "segmentation-course"
 # opencv-python and its variants bring the same cv2; any of them will do.
-OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
 SPACE = 2**30
 
 
@@ -43,9 +48,17 @@ def report(findings):
 
 
 def _machine():
-    yield "place", f"{environment.place()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores", ""
+    yield (
+        "place",
+        f"{environment.place()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "",
+    )
     old = sys.version_info < (3, 11)
-    remedy = "The course needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup" if old else ""
+    remedy = (
+        "The course needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup"
+        if old
+        else ""
+    )
     yield "Python", platform.python_version(), remedy
 
 
@@ -53,7 +66,11 @@ def _versions():
     try:
         requirements = importlib.metadata.requires(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
-        yield "course", "not installed", "Run `make setup`, or `pip install -e .` in the repository."
+        yield (
+            "course",
+            "not installed",
+            "Run `make setup`, or `pip install -e .` in the repository.",
+        )
         return
     for requirement in map(Requirement, requirements):
         if requirement.marker is None:
@@ -71,7 +88,10 @@ def _version(requirement):
         fits = requirement.specifier.contains(version, prereleases=True)
         remedy = "" if fits else f"Outside the supported range: pip install '{wanted}'"
         return name, version, remedy
-    if requirement.name == "tensorflow" and os.environ.get("KERAS_BACKEND") in environment.BACKENDS[1:]:
+    if (
+        requirement.name == "tensorflow"
+        and os.environ.get("KERAS_BACKEND") in environment.BACKENDS[1:]
+    ):
         return "tensorflow", f"not installed; {os.environ['KERAS_BACKEND']} takes its place", ""
     return requirement.name, "not installed", f"pip install '{wanted}'"
 
@@ -110,7 +130,11 @@ def _scale(dataset):
     except Exception as error:  # a wrong COURSE_SCALE, or Keras, which is asked for the device
         return "scale", "not known", str(error)
     height, width = scale.size
-    return "scale", f"{scale.name}: {width}×{height} pixels, width {scale.width}, {scale.epochs} epochs", ""
+    return (
+        "scale",
+        f"{scale.name}: {width}×{height} pixels, width {scale.width}, {scale.epochs} epochs",
+        "",
+    )
 
 
 def _cache():

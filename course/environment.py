@@ -112,7 +112,9 @@ def scale(dataset=None):
 def quiet():
     """Whether to leave out progress bars: in CI, under pytest, or with ``COURSE_PROGRESS=0``."""
     return (
-        os.environ.get("COURSE_PROGRESS") == "0" or "PYTEST_VERSION" in os.environ or place() == "ci"
+        os.environ.get("COURSE_PROGRESS") == "0"
+        or "PYTEST_VERSION" in os.environ
+        or place() == "ci"
     )
 
 
@@ -121,7 +123,13 @@ def progress(iterable=None, total=None, what=""):
     from tqdm import tqdm
 
     return tqdm(
-        iterable, total=total, desc=what, file=sys.stdout, leave=False, disable=quiet(), dynamic_ncols=True
+        iterable,
+        total=total,
+        desc=what,
+        file=sys.stdout,
+        leave=False,
+        disable=quiet(),
+        dynamic_ncols=True,
     )
 
 

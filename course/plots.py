@@ -164,13 +164,26 @@ def class_bars(scores, ax=None, xlabel="IoU", title=None, names=NAMES):
         first, is the order of the rows.
     """
     first = np.asarray(next(iter(scores.values())), float)
-    shown = [i for i in np.argsort(-np.nan_to_num(first, nan=-1), kind="stable") if not np.isnan(first[i])]
-    ax = ax or plt.subplots(figsize=(7, 1 + 0.2 * len(shown) * max(1, len(scores) * 0.7)), layout="constrained")[1]
+    shown = [
+        i
+        for i in np.argsort(-np.nan_to_num(first, nan=-1), kind="stable")
+        if not np.isnan(first[i])
+    ]
+    ax = (
+        ax
+        or plt.subplots(
+            figsize=(7, 1 + 0.2 * len(shown) * max(1, len(scores) * 0.7)), layout="constrained"
+        )[1]
+    )
     thick = 0.8 / len(scores)
     rows = np.arange(len(shown))
-    for k, ((label, values), color) in enumerate(zip(scores.items(), itertools.cycle(PALETTE), strict=False)):
+    for k, ((label, values), color) in enumerate(
+        zip(scores.items(), itertools.cycle(PALETTE), strict=False)
+    ):
         heights = np.nan_to_num(np.asarray(values, float)[shown])
-        ax.barh(rows + (k - (len(scores) - 1) / 2) * thick, heights, thick, color=color, label=label)
+        ax.barh(
+            rows + (k - (len(scores) - 1) / 2) * thick, heights, thick, color=color, label=label
+        )
     ax.set_yticks(rows, [names[i] for i in shown], fontsize=8)
     ax.set(xlabel=xlabel, ylim=(len(shown) - 0.4, -0.6))
     if title:

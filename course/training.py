@@ -45,7 +45,9 @@ class History:
             return "no epoch finished"
         text = f"{len(self)} epochs in {self.seconds:.0f} s"
         if WATCHED in self.curves:
-            text += f"; best validation mIoU {max(self.curves[WATCHED]):.3f} at epoch {self.best_epoch}"
+            text += (
+                f"; best validation mIoU {max(self.curves[WATCHED]):.3f} at epoch {self.best_epoch}"
+            )
         return text
 
 
@@ -109,7 +111,9 @@ def fit(
         loss=loss or weighted_cross_entropy(train, classes),
         metrics=[MeanIoU(classes=classes, ignore=UNLABELED, name="mean_iou")],
         # XLA makes TensorFlow's step several times slower on a CPU: it has no fast pooling gradient.
-        jit_compile=False if (environment.backend(), environment.device()) == ("tensorflow", "cpu") else "auto",
+        jit_compile=False
+        if (environment.backend(), environment.device()) == ("tensorflow", "cpu")
+        else "auto",
     )
     run = {
         "epochs": epochs,
@@ -194,7 +198,11 @@ class _Keeper(keras.callbacks.Callback):
     def kept(self):
         """Which weights the model is left with, in words."""
         best = self.history.best_epoch
-        return f"the weights of epoch {best}, the best, are kept" if best else "the weights are as before"
+        return (
+            f"the weights of epoch {best}, the best, are kept"
+            if best
+            else "the weights are as before"
+        )
 
     def resume(self, model):
         """Take up the run saved in the folder, if there is one."""

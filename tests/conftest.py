@@ -21,7 +21,12 @@ REAL_DATA = Path(
 # Where pictures, masks and the class file lie, and what a mask's pixels hold.
 KAGGLE = "dataset/semantic_drone_dataset"
 LAYOUTS = {
-    "kaggle": (f"{KAGGLE}/original_images", f"{KAGGLE}/label_images_semantic", "class_dict_seg.csv", "ids"),
+    "kaggle": (
+        f"{KAGGLE}/original_images",
+        f"{KAGGLE}/label_images_semantic",
+        "class_dict_seg.csv",
+        "ids",
+    ),
     "kaggle, colours only": (
         f"{KAGGLE}/original_images",
         "RGB_color_image_masks/RGB_color_image_masks",
@@ -78,7 +83,13 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def no_choice(monkeypatch):
     """An environment in which nobody has chosen anything for the course."""
-    for name in ("COURSE_DATA", "COURSE_SCALE", "CI", "KAGGLE_KERNEL_RUN_TYPE", "COLAB_RELEASE_TAG"):
+    for name in (
+        "COURSE_DATA",
+        "COURSE_SCALE",
+        "CI",
+        "KAGGLE_KERNEL_RUN_TYPE",
+        "COLAB_RELEASE_TAG",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -126,7 +137,9 @@ def make_dataset(tmp_path):
         images, masks, classes, kind = LAYOUTS[layout]
         for name in names:
             mask = a_mask(int(name), size)
-            write(folder / images / f"{name}{ending}", picture_of(mask), cv2.IMWRITE_JPEG_QUALITY, 100)
+            write(
+                folder / images / f"{name}{ending}", picture_of(mask), cv2.IMWRITE_JPEG_QUALITY, 100
+            )
             stored = {
                 "ids": mask,
                 "three channels": np.dstack([mask] * 3),
@@ -170,5 +183,7 @@ def ordinary_user():
 def real_data():
     """The folder of real photographs, where there is one."""
     if not REAL_DATA.is_dir():
-        pytest.skip(f"the real photographs are not at {REAL_DATA}; COURSE_REAL_DATA names another place")
+        pytest.skip(
+            f"the real photographs are not at {REAL_DATA}; COURSE_REAL_DATA names another place"
+        )
     return REAL_DATA

@@ -102,7 +102,9 @@ def test_zoom_crops_a_window_of_the_right_size():
     image = np.dstack([rows, columns, rows * 0]).astype(np.uint8)
     spans = []
     for seed in range(200):
-        moved, _ = Augmentation(flip=False, turn=False, zoom=2).move(image, a_mask(0, (height, width)), rng(seed))
+        moved, _ = Augmentation(flip=False, turn=False, zoom=2).move(
+            image, a_mask(0, (height, width)), rng(seed)
+        )
         spans.append([np.ptp(moved[..., 0]) / (height - 1), np.ptp(moved[..., 1]) / (width - 1)])
     spans = np.array(spans)
     assert np.abs(spans[:, 0] - spans[:, 1]).max() < 0.04  # the same in both directions
@@ -136,7 +138,11 @@ def test_inputs_are_never_changed(make_dataset):
     samples = load_samples(find(make_dataset()).pairs, (48, 72))
     assert isinstance(samples.images, np.memmap)
     before = samples.images.copy(), samples.masks.copy()
-    for augment in (Augmentation(), Augmentation(flip=False, turn=False, zoom=1), Augmentation(light=0, color=0)):
+    for augment in (
+        Augmentation(),
+        Augmentation(flip=False, turn=False, zoom=1),
+        Augmentation(light=0, color=0),
+    ):
         for i in range(len(NAMES)):
             image, mask = augment(*samples[i], rng(i))
             assert image.flags.writeable

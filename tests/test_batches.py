@@ -49,7 +49,7 @@ def test_shuffled_epochs_differ_and_hold_no_sample_twice():
     for _ in range(12):
         rows = rows_of(batches)
         assert [len(batch) for batch in rows] == [4, 4]
-        flat = sum(rows, [])
+        flat = [row for batch in rows for row in batch]
         assert len(set(flat)) == 8
         epochs.append(tuple(flat))
         batches.on_epoch_end()
@@ -187,7 +187,9 @@ class Spy(Batches):
 def one_layer():
     """Probabilities from one 1×1 convolution."""
     images = keras.Input((*SIZE, 3))
-    scores = keras.layers.Conv2D(24, 1, activation="softmax")(keras.layers.Rescaling(1 / 255)(images))
+    scores = keras.layers.Conv2D(24, 1, activation="softmax")(
+        keras.layers.Rescaling(1 / 255)(images)
+    )
     return keras.Model(images, scores)
 
 
@@ -201,7 +203,11 @@ def fitted():
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[Digest()])
         batches = Spy(SAMPLES, 3, Augmentation(), shuffle=True, seed=5, workers=workers)
         history = model.fit(
-            batches, validation_data=Batches(SAMPLES, 4, workers=workers), epochs=3, shuffle=False, verbose=0
+            batches,
+            validation_data=Batches(SAMPLES, 4, workers=workers),
+            epochs=3,
+            shuffle=False,
+            verbose=0,
         )
         results[workers] = batches, history.history
     return results
@@ -226,7 +232,9 @@ def test_fit_asks_for_the_same_batches_with_any_number_of_workers(fitted):
 def test_fit_reports_the_same_with_any_number_of_workers(fitted):
     for workers in (2, 4):
         np.testing.assert_allclose(fitted[workers][1]["loss"], fitted[1][1]["loss"], rtol=1e-5)
-        np.testing.assert_allclose(fitted[workers][1]["val_loss"], fitted[1][1]["val_loss"], rtol=1e-5)
+        np.testing.assert_allclose(
+            fitted[workers][1]["val_loss"], fitted[1][1]["val_loss"], rtol=1e-5
+        )
 
 
 def test_masks_reach_the_model_as_ids(fitted):

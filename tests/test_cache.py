@@ -71,7 +71,9 @@ def test_pictures_are_averaged_and_masks_picked():
     mean = image.reshape(24, 2, 36, 2, 3).mean((1, 3))
     assert np.abs(small - mean).max() <= 0.5
     assert ids.shape == (24, 36)
-    assert all(ids[y, x] in mask[2 * y : 2 * y + 2, 2 * x : 2 * x + 2] for y, x in np.ndindex(24, 36))
+    assert all(
+        ids[y, x] in mask[2 * y : 2 * y + 2, 2 * x : 2 * x + 2] for y, x in np.ndindex(24, 36)
+    )
 
 
 @pytest.mark.parametrize("size", [(17, 31), (48, 36), (24, 100), (96, 144), (48, 72)])
@@ -101,11 +103,13 @@ def test_samples(pairs, cache):
 
 
 def test_parts_lie_one_behind_the_other(make_dataset):
-    samples = load_samples(find(make_dataset(names=[f"{i:03}" for i in range(30)], size=(12, 12))).pairs, (12, 12))
+    samples = load_samples(
+        find(make_dataset(names=[f"{i:03}" for i in range(30)], size=(12, 12))).pairs, (12, 12)
+    )
     parts = [part_of(name) for name in samples.names]
-    assert parts == ["train"] * parts.count("train") + ["validation"] * parts.count("validation") + [
-        "test"
-    ] * parts.count("test")
+    assert parts == ["train"] * parts.count("train") + ["validation"] * parts.count(
+        "validation"
+    ) + ["test"] * parts.count("test")
     assert samples.split("train").images.base is not None
     assert sum(len(samples.split(part)) for part in set(parts)) == 30
 
@@ -257,7 +261,11 @@ def cut(path, size):
 
 @pytest.mark.parametrize(
     ("name", "keep"),
-    [(name, keep) for name in ("images.npy", "masks.npy", "whole.json") for keep in (0, 1, 50, 0.5, -1)]
+    [
+        (name, keep)
+        for name in ("images.npy", "masks.npy", "whole.json")
+        for keep in (0, 1, 50, 0.5, -1)
+    ]
     + [("images.npy", 128), ("masks.npy", 127)],
 )
 def test_truncated_cache_is_made_anew(pairs, cache, name, keep):
@@ -282,7 +290,8 @@ def test_file_missing_from_a_cache(pairs, cache, name):
 
 
 @pytest.mark.parametrize(
-    "note", [[], {}, 3, {"format": module.FORMAT}, {"format": module.FORMAT, "bytes": {}}, {"format": 0}]
+    "note",
+    [[], {}, 3, {"format": module.FORMAT}, {"format": module.FORMAT, "bytes": {}}, {"format": 0}],
 )
 def test_note_that_does_not_vouch_for_every_file(pairs, cache, note):
     load_samples(pairs, SIZE)
@@ -344,13 +353,18 @@ def test_three_processes_at_once(pairs, cache, tmp_path):
     assert len(digests) == 1
     assert len(caches(cache)) == 1
     samples = load_samples(pairs, SIZE)
-    assert hashlib.sha256(samples.images.tobytes() + samples.masks.tobytes()).hexdigest() in digests.pop()
+    assert (
+        hashlib.sha256(samples.images.tobytes() + samples.masks.tobytes()).hexdigest()
+        in digests.pop()
+    )
     assert holds(samples, expected)
 
 
 def test_threads_at_once(pairs, cache):
     results = []
-    threads = [threading.Thread(target=lambda: results.append(load_samples(pairs, SIZE))) for _ in range(6)]
+    threads = [
+        threading.Thread(target=lambda: results.append(load_samples(pairs, SIZE))) for _ in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -402,7 +416,7 @@ class FullDisk:
         self.room = room
 
     def open(self, path, mode="r"):
-        file = open(path, mode)
+        file = open(path, mode)  # noqa: SIM115, handed on
         if "w" in mode:
             write = file.write
 
@@ -440,7 +454,9 @@ def test_full_disk(pairs, cache, monkeypatch, capsys, room):
 
 
 def test_full_disk_and_another_with_room(pairs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(environment, "cache_folders", lambda: [tmp_path / "full", tmp_path / "free"])
+    monkeypatch.setattr(
+        environment, "cache_folders", lambda: [tmp_path / "full", tmp_path / "free"]
+    )
     real = module._build
 
     def build(folder, *rest):
@@ -575,4 +591,3 @@ def test_pictures_larger_than_the_samples(tmp_path):
     pair = Pair("000", image, write(tmp_path / "000.png", mask))
     samples = load_samples([pair], (40, 60))
     assert (samples[0][1] == mask[6::12, 6::12]).all()
-

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from conftest import a_mask
 
-from course.classes import CLASSES, COLORS, NAMES, NUM_CLASSES, UNLABELED, check_ids, decode, encode, id_of
+from course.classes import (
+    CLASSES,
+    COLORS,
+    NAMES,
+    NUM_CLASSES,
+    UNLABELED,
+    check_ids,
+    decode,
+    encode,
+    id_of,
+)
 
 # As in the dataset's own class_dict_seg.csv, copied by hand.
 SOURCE = """\
@@ -67,7 +77,9 @@ def test_ids_of_any_integer_type(dtype):
     np.testing.assert_array_equal(mask, a_mask())
 
 
-@pytest.mark.parametrize(("bad", "dtype"), [(24, "uint8"), (255, "uint8"), (-1, "int32"), (256, "uint16")])
+@pytest.mark.parametrize(
+    ("bad", "dtype"), [(24, "uint8"), (255, "uint8"), (-1, "int32"), (256, "uint16")]
+)
 @pytest.mark.parametrize("function", [check_ids, decode])
 def test_unknown_id_is_named_with_count_and_place(function, bad, dtype):
     mask = a_mask().astype(dtype)
@@ -94,7 +106,9 @@ def test_count_is_of_the_first_unknown_value_only():
 def test_unknown_color_is_named_with_count_and_place():
     rgb = decode(a_mask())
     rgb[5, 9] = rgb[6, 0] = (128, 64, 129)  # one off paved-area
-    expected = re.escape("Colour (128, 64, 129)") + ".*2 pixels have it.*row 5, column 9.*interpolation"
+    expected = (
+        re.escape("Colour (128, 64, 129)") + ".*2 pixels have it.*row 5, column 9.*interpolation"
+    )
     with pytest.raises(ValueError, match=expected):
         encode(rgb)
 

@@ -148,7 +148,9 @@ def test_what_is_asked_for_is_never_replaced(how, tmp_path, monkeypatch, few_sce
     assert few_scenes == []
 
 
-def test_broken_data_in_the_usual_place_is_not_passed_over(make_dataset, monkeypatch, tmp_path, few_scenes):
+def test_broken_data_in_the_usual_place_is_not_passed_over(
+    make_dataset, monkeypatch, tmp_path, few_scenes
+):
     drone = make_dataset(tmp_path / "data")
     shutil.rmtree(drone / LAYOUTS["kaggle"][1])
     (drone / LAYOUTS["kaggle"][1]).mkdir()
@@ -188,7 +190,9 @@ def test_no_folder_can_take_the_scenes(cache, monkeypatch, tmp_path):
 
 def test_scenes_go_to_the_next_folder(monkeypatch, tmp_path, few_scenes):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(environment, "cache_folders", lambda: [tmp_path / "file", tmp_path / "free"])
+    monkeypatch.setattr(
+        environment, "cache_folders", lambda: [tmp_path / "file", tmp_path / "free"]
+    )
     assert data.load().root.is_relative_to(tmp_path / "free")
 
 
@@ -205,5 +209,9 @@ def test_real_photographs(real_data, capsys):
     assert "300 pictures, the first of 600×400" in capsys.readouterr().out
     small = loaded.at((40, 60))
     name = loaded.names_of("test")[0]
-    expected = cv2.resize(read_image(loaded.pairs[loaded.names.index(name)].image), (60, 40), interpolation=cv2.INTER_AREA)
+    expected = cv2.resize(
+        read_image(loaded.pairs[loaded.names.index(name)].image),
+        (60, 40),
+        interpolation=cv2.INTER_AREA,
+    )
     assert np.abs(small[name][0].astype(int) - expected).max() == 0

@@ -211,7 +211,9 @@ def test_no_stderr_to_hold_back(monkeypatch, broken):
         monkeypatch.setattr(sys, "stderr", None)
     else:
         monkeypatch.setattr(
-            environment.tempfile, "TemporaryFile", lambda: (_ for _ in ()).throw(FileNotFoundError())
+            environment.tempfile,
+            "TemporaryFile",
+            lambda: (_ for _ in ()).throw(FileNotFoundError()),
         )
     with environment._filtered_stderr():
         done = True

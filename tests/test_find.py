@@ -40,7 +40,9 @@ def test_every_layout_reads_as_the_same_ids(layout, make_dataset):
         assert (read_pair(pair)[1] == a_mask(int(pair.name))).all()
 
 
-@pytest.mark.parametrize("mount", ["semantic-drone-dataset", "datasets/bulentsiyah/semantic-drone-dataset"])
+@pytest.mark.parametrize(
+    "mount", ["semantic-drone-dataset", "datasets/bulentsiyah/semantic-drone-dataset"]
+)
 def test_kaggle_mounts(mount, tmp_path, make_dataset):
     make_dataset(tmp_path / "input" / mount)
     assert len(find(tmp_path / "input").pairs) == len(NAMES)
@@ -135,11 +137,15 @@ def test_file_for_a_folder(tmp_path):
 
 def test_folder_of_something_else(tmp_path):
     (tmp_path / "holiday").mkdir()
-    with pytest.raises(NoDatasetError, match=r"original_images.*label_images_semantic[\s\S]*COURSE_DATA"):
+    with pytest.raises(
+        NoDatasetError, match=r"original_images.*label_images_semantic[\s\S]*COURSE_DATA"
+    ):
         find(tmp_path)
 
 
-@pytest.mark.parametrize("locked", [".", "dataset", "dataset/semantic_drone_dataset/original_images"])
+@pytest.mark.parametrize(
+    "locked", [".", "dataset", "dataset/semantic_drone_dataset/original_images"]
+)
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 def test_unreadable_folder(locked, mode, open_folder, make_dataset):
     drone = make_dataset(open_folder / "drone")
@@ -201,7 +207,9 @@ def swapped():
     return rows
 
 
-@pytest.mark.parametrize(("rows", "row", "name"), [(shifted, 2, "paved-area"), (swapped, 4, "grass")])
+@pytest.mark.parametrize(
+    ("rows", "row", "name"), [(shifted, 2, "paved-area"), (swapped, 4, "grass")]
+)
 def test_class_file_with_other_ids(rows, row, name, make_dataset):
     drone = make_dataset()
     file = class_file(drone / "class_dict_seg.csv", rows())
@@ -230,7 +238,11 @@ def test_class_file_without_the_class_that_never_occurs(make_dataset):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "lists 0 classes"), (b"name, r, g, b\nunlabeled, 0, 0, 0\n", "lists 1 class"), (b"\xff\xfe\x00", "as text")],
+    [
+        (b"", "lists 0 classes"),
+        (b"name, r, g, b\nunlabeled, 0, 0, 0\n", "lists 1 class"),
+        (b"\xff\xfe\x00", "as text"),
+    ],
 )
 def test_damaged_class_file(content, message, make_dataset):
     drone = make_dataset()

@@ -90,7 +90,9 @@ def test_orientation_in_metadata_is_not_applied(path, orientation):
     assert close(read_image(path), PICTURE)
 
 
-@pytest.mark.parametrize("trailer", [b"\0", b"\0" * 64, b"\0" * 10_000, b"preview" + jpeg(PICTURE[:8, :8])])
+@pytest.mark.parametrize(
+    "trailer", [b"\0", b"\0" * 64, b"\0" * 10_000, b"preview" + jpeg(PICTURE[:8, :8])]
+)
 @pytest.mark.parametrize("progressive", [False, True])
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm(path, trailer, progressive):
     path.write_bytes(jpeg(PICTURE, progressive=progressive) + trailer)
@@ -205,11 +207,15 @@ def test_sixteen_bits_with_other_values(mask_path):
 def test_id_that_is_no_class(mask_path, bad):
     mask = MASK.copy()
     mask[9:11, 6] = bad
-    refused(read_mask, write(mask_path, mask), f"id {bad}", "2 pixels", "row 9, column 6", "0 to 23")
+    refused(
+        read_mask, write(mask_path, mask), f"id {bad}", "2 pixels", "row 9, column 6", "0 to 23"
+    )
 
 
 def test_color_mask_where_ids_are_expected(mask_path):
-    refused(read_mask, write(mask_path, decode(MASK)), "colour mask", "encode", "label_images_semantic")
+    refused(
+        read_mask, write(mask_path, decode(MASK)), "colour mask", "encode", "label_images_semantic"
+    )
 
 
 def test_id_mask_where_colors_are_expected(mask_path):
@@ -219,7 +225,10 @@ def test_id_mask_where_colors_are_expected(mask_path):
 def test_interpolated_color_mask(mask_path):
     blurred = cv2.resize(COLORS[MASK], (50, 30), interpolation=cv2.INTER_LINEAR)
     refused(
-        lambda path: read_mask(path, colored=True), write(mask_path, blurred), "Colour", "nearest-neighbour"
+        lambda path: read_mask(path, colored=True),
+        write(mask_path, blurred),
+        "Colour",
+        "nearest-neighbour",
     )
 
 
@@ -257,7 +266,9 @@ def test_palette_of_other_colors(mask_path):
 def test_few_bits_a_pixel(mask_path, bits):
     """OpenCV stretches these over 0 to 255: of ids 0 and 1 in four bits it makes 0 and 17, pool's neighbour."""
     image = Image.fromarray(np.minimum(MASK, 2**bits - 1))
-    image.save(mask_path, bits=bits) if bits > 1 else image.point(lambda v: 255 * v).convert("1").save(mask_path)
+    image.save(mask_path, bits=bits) if bits > 1 else image.point(lambda v: 255 * v).convert(
+        "1"
+    ).save(mask_path)
     refused(read_mask, mask_path, f"{bits} bits a pixel", "8 bits")
 
 
@@ -267,7 +278,9 @@ def test_mask_saved_as_jpeg(mask_path):
 
 
 def test_png_cut_anywhere(mask_path):
-    data = write(mask_path, np.random.default_rng(0).integers(0, 24, (48, 72), np.uint8)).read_bytes()
+    data = write(
+        mask_path, np.random.default_rng(0).integers(0, 24, (48, 72), np.uint8)
+    ).read_bytes()
     assert len(data) > 2000
     # The last four bytes are a checksum of nothing.
     for cut in [*range(1, len(data) - 8, 41), *range(len(data) - 20, len(data) - 8)]:
@@ -282,7 +295,9 @@ def test_bytes_after_the_end_of_a_png_do_no_harm(mask_path):
 
 
 def test_png_with_a_damaged_middle(mask_path, capfd):
-    data = bytearray(write(mask_path, np.random.default_rng(0).integers(0, 24, (48, 72), np.uint8)).read_bytes())
+    data = bytearray(
+        write(mask_path, np.random.default_rng(0).integers(0, 24, (48, 72), np.uint8)).read_bytes()
+    )
     data[len(data) // 2] ^= 0xFF
     mask_path.write_bytes(data)
     refused(read_mask, mask_path, "not a picture")
@@ -305,7 +320,9 @@ def test_mask_lfs_pointer(mask_path):
 
 
 def test_mask_of_another_size(tmp_path):
-    pair = Pair("007", write(tmp_path / "007.jpg", PICTURE), write(tmp_path / "007.png", MASK[:, :60]))
+    pair = Pair(
+        "007", write(tmp_path / "007.jpg", PICTURE), write(tmp_path / "007.png", MASK[:, :60])
+    )
     with pytest.raises(DataError) as caught:
         read_pair(pair)
     for words in (str(pair.image), str(pair.mask), "72×48", "60×48", "nearest"):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from course import data
 from course.classes import CLASSES, NAMES, id_of
 from course.data import synthetic
 
@@ -185,89 +186,11 @@ def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
 
 
 @pytest.mark.slow
-def test_colour_alone_does_not_do():
-    """A U-Net that sees 128 x 192 pixels beats a forest that sees one, by a margin."""
-    forest, network = _rivals(seed=0)
-    assert network > 1.2 * forest, f"forest {forest:.3f}, U-Net {network:.3f}"
+def test_colour_alone_says_little(dataset):
+    """The bar is half of what a small U-Net reaches, .165 (benchmarks/results/difficulty.json)."""
+    pytest.importorskip("sklearn")
+    from benchmarks.difficulty import SIZE, forest
 
-
-def _rivals(seed):
-    """Pooled mIoU of a random forest on RGB and of a small U-Net, 48 scenes to 12."""
-    keras = pytest.importorskip("keras")
-    forests = pytest.importorskip("sklearn.ensemble")
-    scenes = [synthetic.scene(seed * 100_000 + number) for number in range(60)]
-    images, masks = (np.stack(part) for part in zip(*scenes, strict=True))
-    order = np.random.default_rng(0).permutation(60)
-    train, test = order[:48], order[48:]
-
-    rng = np.random.default_rng(1)
-    colours, ids = images[train].reshape(-1, 3), masks[train].ravel()
-    chosen = rng.choice(np.nonzero(ids)[0], 200_000, replace=False)
-    forest = forests.RandomForestClassifier(50, min_samples_leaf=10, n_jobs=2, random_state=0)
-    forest.fit(colours[chosen], ids[chosen])
-    by_colour = forest.predict(images[test].reshape(-1, 3)).reshape(masks[test].shape)
-
-    keras.utils.set_random_seed(0)
-    network = _unet(keras)
-    network.fit(_crops(keras, images[train], masks[train]), epochs=1, verbose=0)
-    by_shape = network.predict(images[test].astype("float32"), batch_size=2, verbose=0).argmax(-1)
-    return _mean_iou(by_colour, masks[test]), _mean_iou(by_shape, masks[test])
-
-
-def _crops(keras, images, masks, steps=500, batch=4):
-    """Random crops of 128 x 192, flipped at random, as a PyDataset."""
-
-    class Crops(keras.utils.PyDataset):
-        def __len__(self):
-            return steps
-
-        def __getitem__(self, step):
-            rng = np.random.default_rng(step)
-            pictures, labels = [], []
-            for pick in rng.integers(len(images), size=batch):
-                y, x = rng.integers(0, 129), rng.integers(0, 193)
-                flips = rng.choice([1, -1], 2)
-                window = np.s_[y : y + 128, x : x + 192]
-                pictures.append(images[pick][window][:: flips[0], :: flips[1]])
-                labels.append(masks[pick][window][:: flips[0], :: flips[1]])
-            labels = np.stack(labels)
-            return np.stack(pictures).astype("float32"), labels, (labels > 0).astype("float32")
-
-    return Crops()
-
-
-def _unet(keras, base=16):
-    layers = keras.layers
-
-    def block(x, width):
-        for _ in range(2):
-            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
-        return x
-
-    inputs = layers.Input((None, None, 3))
-    x, skips = layers.Rescaling(1 / 127.5, -1)(inputs), []
-    for depth in range(4):
-        x = block(x, base * 2**depth)
-        skips.append(x)
-        x = layers.MaxPooling2D()(x)
-    x = block(x, base * 16)
-    for depth in reversed(range(4)):
-        x = layers.Conv2DTranspose(base * 2**depth, 2, strides=2)(x)
-        x = block(layers.Concatenate()([x, skips[depth]]), base * 2**depth)
-    network = keras.Model(inputs, layers.Conv2D(24, 1)(x))
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, 500)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(rate), loss)
-    return network
-
-
-def _mean_iou(predicted, true):
-    """Over the classes present in the truth, counts pooled, class 0 left out."""
-    seen = true > 0
-    pairs = true[seen].astype(int) * 24 + predicted[seen]
-    matrix = np.bincount(pairs, minlength=24 * 24).reshape(24, 24)
-    hits = np.diag(matrix)
-    union = matrix.sum(0) + matrix.sum(1) - hits
-    present = matrix.sum(1) > 0
-    return float((hits[present] / union[present]).mean())
+    samples = data.Dataset("scenes", dataset[0], data.find(dataset[0]).pairs).at(SIZE)
+    score = forest(samples.split("train"), samples.split("validation"))
+    assert 0.02 < score < 0.0825, f"a random forest on RGB reaches a mean IoU of {score:.3f}"

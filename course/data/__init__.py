@@ -1,9 +1,9 @@
 """From files to batches: find, read, cache, split, augment.
 
-    dataset = data.load()                    # real photographs, or synthetic scenes
-    samples = dataset.at((128, 192))         # decoded once, memory-mapped
-    train = samples.split("train")
-    batches = data.Batches(train, augment=data.Augmentation(), shuffle=True)
+dataset = data.load()                    # real photographs, or synthetic scenes
+samples = dataset.at((128, 192))         # decoded once, memory-mapped
+train = samples.split("train")
+batches = data.Batches(train, augment=data.Augmentation(), shuffle=True)
 """
 
 from course.data.augment import Augmentation

@@ -60,7 +60,9 @@ class Samples:
         """``samples[i]`` or ``samples["016"]`` is ``(image, mask)``; a slice is Samples."""
         if isinstance(key, str):
             if key not in self.names:
-                raise KeyError(f"no picture is called {key!r} here; the names are {', '.join(self.names)}")
+                raise KeyError(
+                    f"no picture is called {key!r} here; the names are {', '.join(self.names)}"
+                )
             key = self.names.index(key)
         if isinstance(key, slice):
             return Samples(self.names[key], self.images[key], self.masks[key])
@@ -72,7 +74,9 @@ class Samples:
             raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
         rows = [i for i, name in enumerate(self.names) if part_of(name) == part]
         if rows and rows[-1] - rows[0] == len(rows) - 1:
-            return self[rows[0] : rows[-1] + 1]  # a view: load_samples lays parts one behind the other
+            return self[
+                rows[0] : rows[-1] + 1
+            ]  # a view: load_samples lays parts one behind the other
         return Samples(tuple(self.names[row] for row in rows), self.images[rows], self.masks[rows])
 
 
@@ -85,7 +89,9 @@ def scaled(image, mask, size):
     if image.shape[:2] == (height, width):
         return image, mask
     smaller = image.shape[0] >= height and image.shape[1] >= width
-    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    image = cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    )
     return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 

@@ -46,7 +46,9 @@ class Dataset:
         for pair in self.pairs:
             if pair.name == name:
                 return read_pair(pair)
-        raise KeyError(f"no picture is called {name!r}; names run from {self.names[0]} to {self.names[-1]}")
+        raise KeyError(
+            f"no picture is called {name!r}; names run from {self.names[0]} to {self.names[-1]}"
+        )
 
     def names_of(self, part):
         """Names of the pictures in ``"train"``, ``"validation"`` or ``"test"``."""
@@ -106,14 +108,18 @@ def _usual_folders():
     versions = hub / "datasets" / owner / slug / "versions"
     if versions.is_dir():
         yield from sorted(
-            (v for v in versions.iterdir() if v.name.isdigit()), key=lambda v: int(v.name), reverse=True
+            (v for v in versions.iterdir() if v.name.isdigit()),
+            key=lambda v: int(v.name),
+            reverse=True,
         )
 
 
 def _real(folder):
     found = find(folder)
     height, width = read_image(found.pairs[0].image).shape[:2]
-    print(f"{TITLE}: {len(found.pairs)} pictures, the first of {width}×{height}, from {found.root}.")
+    print(
+        f"{TITLE}: {len(found.pairs)} pictures, the first of {width}×{height}, from {found.root}."
+    )
     for files, lack in (
         (found.images_without_mask, "mask"),
         (found.masks_without_image, "picture"),
@@ -139,7 +145,9 @@ def _synthetic():
             continue
         found = find(folder)
         height, width = read_image(found.pairs[0].image).shape[:2]
-        print(f"{SYNTHETIC_TITLE}: {len(found.pairs)} pictures of {width}×{height}, drawn by the course.")
+        print(
+            f"{SYNTHETIC_TITLE}: {len(found.pairs)} pictures of {width}×{height}, drawn by the course."
+        )
         return Dataset(SYNTHETIC_TITLE, found.root, found.pairs, synthetic=True)
     raise DataError(
         "The synthetic scenes need a folder to be drawn into, and none of these can take them:\n"

@@ -119,7 +119,9 @@ def _check_folder(folder):
             f"The data folder {folder} does not exist. Check the path's spelling."
         ) from None
     except NotADirectoryError:
-        raise DataError(f"{folder} is a file. Expected the folder of the unpacked dataset.") from None
+        raise DataError(
+            f"{folder} is a file. Expected the folder of the unpacked dataset."
+        ) from None
     except OSError as error:
         raise DataError(
             f"The data folder {folder} cannot be read ({error.strerror}). Check its permissions."
@@ -201,7 +203,9 @@ def _by_stem(folder, endings):
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from error
+        raise DataError(
+            f"{folder} cannot be read ({error.strerror}). Check its permissions."
+        ) from error
     for path in entries:
         if path.suffix.lower() not in endings or path.name.startswith("."):
             continue
