@@ -15,6 +15,7 @@ from course.classes import CLASSES, COLORS, NAMES, NUM_CLASSES, UNLABELED, check
 # Okabe and Ito's palette, told apart with any colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#F0E442")
 DPI = 90
+LEGEND_LINE = 0.17  # inches
 
 
 def show(alt):
@@ -73,9 +74,9 @@ def legend(ids, ax, columns=1, most=NUM_CLASSES):
     return ax
 
 
-def legend_of_figure(figure, ids):
+def legend_of_figure(figure, ids, columns=1):
     """A legend of the classes present in `ids`, the commonest first, at the figure's right edge."""
-    figure.legend(loc="outside right center", **_legend_style(ids))
+    figure.legend(loc="outside right center", ncols=columns, **_legend_style(ids))
 
 
 def _legend_style(ids, most=NUM_CLASSES):
@@ -110,10 +111,14 @@ def panels(columns, names=None, width=2.6):
     """
     arrays = [np.asarray(array) for array in columns.values()]
     rows, (height, wide) = len(arrays[0]), arrays[0].shape[1:3]
+    tall = width * height / wide * rows + 0.3
+    masks = [array.ravel() for array in arrays if array.ndim == 3]
+    present = np.unique(np.concatenate(masks)) if masks else []
+    legends = -(-len(present) * LEGEND_LINE // tall)  # columns that the legend needs
     figure, axes = plt.subplots(
         rows,
         len(columns),
-        figsize=(width * len(columns) + 1.4, width * height / wide * rows + 0.3),
+        figsize=(width * len(columns) + 1.3 * legends, tall),
         squeeze=False,
         layout="constrained",
     )
@@ -123,9 +128,8 @@ def panels(columns, names=None, width=2.6):
             draw(array[row], ax, title if row == 0 else None)
     for row, name in enumerate(names or []):
         axes[row, 0].set_ylabel(name, fontsize=9)
-    masks = [array for array in arrays if array.ndim == 3]
     if masks:
-        legend_of_figure(figure, np.concatenate([m.ravel() for m in masks]))
+        legend_of_figure(figure, np.concatenate(masks), columns=int(legends))
     return axes
 
 
@@ -221,7 +225,7 @@ def learning_curves(histories, curves=("loss", "val_loss", "mean_iou", "val_mean
                 )
     for ax, what in zip(axes, ("loss", "mean IoU"), strict=True):
         ax.set(xlabel="epoch", ylabel=what)
-        ax.set_title(f"{what.capitalize()} over training", fontsize=10)
+        ax.set_title(f"{what[0].upper()}{what[1:]} over training", fontsize=10)
         ax.grid(alpha=0.3)
     axes[0].legend(fontsize=7, frameon=False)
     return axes

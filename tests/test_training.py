@@ -1,7 +1,9 @@
 """Training: it learns, it repeats, it keeps the best, and it survives interruption."""
 
 import _thread
+import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -20,7 +22,7 @@ from course.data import Augmentation, Batches, Samples
 from course.inference import confusion
 from course.layers import upsample
 from course.models.fcn import small_fcn
-from course.training import History, fit
+from course.training import History, fit, learning_rate_at, weighted_cross_entropy
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES, EPOCHS = 4, 4
@@ -294,3 +296,21 @@ def test_a_trained_model_survives_saving(tmp_path, uninterrupted):
 
 def test_a_history_without_an_epoch():
     assert (len(History()), History().best_epoch, str(History())) == (0, None, "no epoch finished")
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    rates = [learning_rate_at(epoch, 10, 1.0) for epoch in range(10)]
+    assert rates[0] == 0.25
+    assert rates[1] == pytest.approx((1 + math.cos(math.pi / 10)) / 2)
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[1:]))
+    assert 0 < rates[-1] < 0.05
+
+
+def test_rare_classes_weigh_more_but_not_without_limit():
+    masks = np.full((2, 10, 10), 1, np.uint8)
+    masks[:, :2], masks[0, 9, 9], masks[:, 5] = 2, 3, 0
+    images = np.zeros((2, 10, 10, 3), np.uint8)
+    loss = weighted_cross_entropy(Samples(("a", "b"), images, masks), 5, limit=3)
+    unlabeled, common, rarer, rarest, absent = loss.class_weights
+    assert (unlabeled, absent) == (0, 0)
+    assert 0 < common < rarer < rarest == 3

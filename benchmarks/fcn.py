@@ -1,0 +1,86 @@
+"""FCN-32s, 16s and 8s as lesson 06 trains them: ``python -m benchmarks.fcn [SEED …]``.
+
+Works on the data and at the scale that a lesson would (COURSE_DATA, COURSE_SCALE), and prints the
+validation scores of each network for each seed: what the lesson's comparison is allowed to claim.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import keras
+
+from course import data, environment, inference, metrics, training
+from course.classes import UNLABELED
+from course.models.fcn import STRIDES, small_fcn
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def scores(model, validation):
+    """Pooled mIoU, fwIoU, pixel accuracy, and boundary F at 2 pixels."""
+    guesses = inference.predict(model, validation.images)
+    cm = metrics.confusion_matrix(validation.masks, guesses, ignore=UNLABELED)
+    edges = metrics.BoundaryF(tolerance=2, ignore=UNLABELED)
+    for truth, guess in zip(validation.masks, guesses, strict=True):
+        edges.update(truth, guess)
+    return {
+        "mIoU": metrics.mean_iou(cm),
+        "fwIoU": metrics.frequency_weighted_iou(cm),
+        "accuracy": metrics.pixel_accuracy(cm),
+        "boundary F": edges.result(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.scale(dataset)
+    samples = dataset.at(scale.size)
+    train, validation = samples.split("train"), samples.split("validation")
+    rows = []
+    print("seed  model      mIoU  fwIoU  accuracy  boundary F  seconds")
+    for seed in options.seeds:
+        for stride in STRIDES:
+            keras.utils.set_random_seed(seed)
+            model = small_fcn(stride, width=scale.width, size=scale.size)
+            start = time.perf_counter()
+            training.fit(
+                model,
+                train,
+                validation,
+                epochs=scale.epochs,
+                batch_size=scale.batch,
+                seed=seed,
+            )
+            row = {"seed": seed, "stride": stride, "seconds": round(time.perf_counter() - start)}
+            row |= {
+                name: round(float(value), 4) for name, value in scores(model, validation).items()
+            }
+            rows.append(row)
+            print(
+                f"{seed:4d}  FCN-{stride:<3d} {row['mIoU']:8.3f} {row['fwIoU']:6.3f} "
+                f"{row['accuracy']:9.3f} {row['boundary F']:11.3f} {row['seconds']:8d}",
+                flush=True,
+            )
+    about = {
+        "data": dataset.title,
+        "pictures": {"train": len(train), "validation": len(validation)},
+        "scale": vars(scale),
+        "device": environment.device(),
+        "backend": environment.backend(),
+        "keras": keras.__version__,
+    }
+    name = "synthetic" if dataset.synthetic else "real"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"fcn-{name}-{scale.name}.json").write_text(
+        json.dumps({**about, "rows": rows}, indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
