@@ -316,7 +316,7 @@ import hashlib, sys, time
 from pathlib import Path
 from course.data import cache, find
 read = cache.read_pair
-cache.read_pair = lambda pair: (time.sleep(0.03), read(pair))[1]
+cache.read_pair = lambda pair: (time.sleep(600 if pair.name == sys.argv[4] else 0.03), read(pair))[1]
 Path(sys.argv[2]).touch()
 while not Path(sys.argv[3]).exists():
     time.sleep(0.005)
@@ -325,9 +325,11 @@ print(hashlib.sha256(samples.images.tobytes() + samples.masks.tobytes()).hexdige
 """
 
 
-def child(pairs, ready, go):
+def child(pairs, ready, go, hang_at=""):
+    """A process that builds the cache once `go` exists; it never gets past the pair `hang_at`."""
+    folder = pairs[0].image.parents[3]
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(pairs[0].image.parents[3]), str(ready), str(go)],
+        [sys.executable, "-c", CHILD, str(folder), str(ready), str(go), hang_at],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
@@ -377,7 +379,7 @@ def test_threads_at_once(pairs, cache):
 def test_killed_half_way(pairs, cache, tmp_path, monkeypatch):
     go = tmp_path / "go"
     go.touch()
-    process = child(pairs, tmp_path / "ready", go)
+    process = child(pairs, tmp_path / "ready", go, hang_at=pairs[-1].name)
     wait_for(lambda: list(cache.glob("building-*/images.npy")), "a build to begin")
     process.send_signal(signal.SIGKILL)
     process.communicate()
