@@ -8,7 +8,7 @@ import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from course.classes import CLASSES, COLORS, NAMES, NUM_CLASSES, UNLABELED, check_ids, decode
 
@@ -229,6 +229,46 @@ def learning_curves(histories, curves=("loss", "val_loss", "mean_iou", "val_mean
         ax.grid(alpha=0.3)
     axes[0].legend(fontsize=7, frameon=False)
     return axes
+
+
+def network(model, maps, skips=(), ax=None, title=None):
+    """Draw a network as the maps it computes, from left to right, and its skips as arrows.
+
+    A block is as tall as the square root of its map's height, and thicker for more channels.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built for pictures of one fixed size.
+    maps : dict
+        What to write under a block, to the name of the layer whose output it is.
+    skips : sequence of (from, to)
+        Two of those labels each.
+    """
+    unknown = {label for skip in skips for label in skip} - set(maps)
+    if unknown:
+        raise ValueError(f"Skips join two of {list(maps)}; {sorted(unknown)} is not there.")
+    shapes = {label: model.get_layer(layer).output.shape[1:] for label, layer in maps.items()}
+    if any(None in shape for shape in shapes.values()):
+        raise ValueError("The maps have no fixed size: build the model with size=(height, width).")
+    ax = ax or plt.subplots(figsize=(0.5 + 0.78 * len(maps), 3), layout="constrained")[1]
+    tallest = max(height for height, *_ in shapes.values())
+    tops = {}
+    for x, (label, (height, width, channels)) in enumerate(shapes.items()):
+        tall, thick = (height / tallest) ** 0.5, 0.08 + 0.06 * np.log2(channels + 1)
+        ax.add_patch(Rectangle((x - thick / 2, -tall / 2), thick, tall, fc=PALETTE[5], ec="black"))
+        ax.text(
+            x, -0.56, f"{label}\n{height}×{width}\n{channels}", ha="center", va="top", fontsize=8
+        )
+        tops[label] = (x, tall / 2 + 0.02)
+    for start, end in skips:
+        arrow = {"arrowstyle": "->", "color": PALETTE[4], "connectionstyle": "arc3,rad=-0.3"}
+        ax.annotate("", tops[end], tops[start], arrowprops=arrow)
+    ax.set(xlim=(-0.6, len(maps) - 0.4), ylim=(-1, 1))
+    ax.axis("off")
+    if title:
+        ax.set_title(title, fontsize=10)
+    return ax
 
 
 def class_shares(shares, ax=None, title=None, log=True):

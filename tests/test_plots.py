@@ -15,6 +15,7 @@ import pytest
 
 from course import plots
 from course.classes import COLORS
+from course.models.fcn import small_fcn
 from course.training import History
 
 RNG = np.random.default_rng(0)
@@ -218,3 +219,28 @@ def test_show_outside_a_notebook_opens_windows(monkeypatch):
 def test_names_are_those_of_the_matrix():
     ax = plots.confusion(np.eye(2), names=("sky", "ground"))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["sky", "ground"]
+
+
+@pytest.fixture(scope="module")
+def fcn_8s():
+    return small_fcn(8, width=2, size=(64, 96))
+
+
+def test_network_draws_the_maps_of_the_model(fcn_8s):
+    maps = {"picture": "images", "pool3": "pool3", "+ pool3": "fuse_8", "logits": "logits"}
+    ax = plots.network(fcn_8s, maps, skips=[("pool3", "+ pool3")])
+    assert [text.get_text() for text in ax.texts if text.get_text()] == [
+        "picture\n64×96\n3",
+        "pool3\n8×12\n8",
+        "+ pool3\n8×12\n24",
+        "logits\n64×96\n24",
+    ]
+    tall = [block.get_height() for block in ax.patches[:4]]
+    assert tall == pytest.approx([1, 8**-0.5, 8**-0.5, 1])
+
+
+def test_network_names_what_it_cannot_draw(fcn_8s):
+    with pytest.raises(ValueError, match="pool9"):
+        plots.network(fcn_8s, {"pool3": "pool3"}, skips=[("pool3", "pool9")])
+    with pytest.raises(ValueError, match="fixed size"):
+        plots.network(small_fcn(8, width=2), {"pool3": "pool3"})
