@@ -14,7 +14,7 @@ import numpy as np
 from course import environment
 from course.classes import UNLABELED
 from course.data import Augmentation, Batches
-from course.losses import CrossEntropy, median_frequency_weights
+from course.losses import CrossEntropy, square_root_weights
 from course.metrics import MeanIoU
 
 WATCHED = "val_mean_iou"
@@ -169,13 +169,12 @@ def learning_rate_at(epoch, epochs, peak):
 def weighted_cross_entropy(train, classes, limit=5.0):
     """Cross-entropy that gives rare classes some of the say that their few pixels lack.
 
-    The weight of a class is the square root of its median-frequency weight,
-    `limit` at most. The full weights let a handful of pixels drown the rest;
-    none at all lets a short training run stop at the commonest classes.
+    With :func:`course.losses.square_root_weights`. The full weights let a handful
+    of pixels drown the rest; none at all lets a short training run stop at the
+    commonest classes.
     """
     pixels = sum(np.bincount(mask.ravel(), minlength=classes) for mask in train.masks)
-    weights = np.minimum(np.sqrt(median_frequency_weights(pixels, UNLABELED)), limit)
-    return CrossEntropy(class_weights=weights, ignore=UNLABELED)
+    return CrossEntropy(square_root_weights(pixels, limit, UNLABELED), UNLABELED)
 
 
 class _Keeper(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = ("layers", "fcn", "metrics", "losses", "batches", "training", "inference")
+CORE = ("layers", "fcn", "metrics", "losses", "batches", "crops", "training", "inference")
 LESSON = next(iter(sorted(ROOT.glob("notebooks/06_*.ipynb"))), None)
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""Losses against hand-computed numbers, a numpy reference, PyTorch and finite differences."""
+"""Losses against hand-computed numbers, numpy references, PyTorch, scikit-learn and finite differences."""
 
 import importlib.util
 import os
@@ -9,10 +9,30 @@ import keras
 import numpy as np
 import pytest
 
-from course.losses import CrossEntropy, median_frequency_weights
+from course import metrics
+from course.losses import (
+    CrossEntropy,
+    Focal,
+    LovaszSoftmax,
+    SoftDice,
+    Sum,
+    effective_number_weights,
+    inverse_frequency_weights,
+    median_frequency_weights,
+    square_root_weights,
+)
 
 SEEDS = range(4)
 CLASSES = 5
+KINDS = {
+    "cross-entropy": CrossEntropy,
+    "focal": Focal,
+    "focal, gamma 1/2": lambda **options: Focal(0.5, **options),
+    "dice": SoftDice,
+    "lovasz": LovaszSoftmax,
+    "sum": lambda **options: Sum([CrossEntropy(**options), SoftDice(**options)]),
+}
+every_loss = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
 def batch(seed, dtype=np.uint8):
@@ -110,31 +130,55 @@ def test_gradient_by_finite_differences():
     assert (slope[ids == 0] == 0).all()
 
 
-@pytest.mark.parametrize(("class_weights", "id"), [(None, 0), ([1, 2, 0, 1, 1], 2)])
-def test_nothing_to_learn_from(class_weights, id):
-    """A batch all ignored, or all of a class with weight 0: loss 0, gradient 0."""
+@every_loss
+def test_nothing_to_learn_from(kind):
+    """A batch all ignored: loss 0, gradient 0."""
     ids, logits, _ = batch(0)
-    ids[:] = id
-    loss = CrossEntropy(class_weights)
+    ids[:] = 3
+    loss = kind(ignore=3)
     assert float(loss(ids, logits)) == 0
     assert (gradient(loss, ids, logits) == 0).all()
 
 
-def test_an_ignored_id_may_be_no_class():
-    ids, logits, weights = batch(0)
-    expected, slope = reference(ids, logits, weights, ignore=0)
-    loss = CrossEntropy(weights, ignore=255)
+@pytest.mark.parametrize("kind", [CrossEntropy, Focal])
+def test_nothing_to_learn_from_with_weight_0(kind):
+    ids, logits, _ = batch(0)
+    ids[:] = 2
+    loss = kind(class_weights=[1, 2, 0, 1, 1])
+    assert float(loss(ids, logits)) == 0
+    assert (gradient(loss, ids, logits) == 0).all()
+
+
+@every_loss
+def test_an_ignored_id_may_be_no_class(kind):
+    ids, logits, _ = batch(0)
+    expected, slope = kind(ignore=0)(ids, logits), gradient(kind(ignore=0), ids, logits)
     ids[ids == 0] = 255
-    assert float(loss(ids, logits)) == pytest.approx(expected, rel=1e-5)
+    loss = kind(ignore=255)
+    assert float(loss(ids, logits)) == pytest.approx(float(expected), rel=1e-5)
     np.testing.assert_allclose(gradient(loss, ids, logits), slope, atol=1e-6)
 
 
+@every_loss
+def test_what_is_ignored_does_not_matter(kind):
+    """Neither what the network says there, nor how much of it there is: the loss without these pixels."""
+    ids, logits, _ = batch(1)
+    ids[0] = 2
+    ids[1] = 0
+    loss, other = kind(ignore=0), logits.copy()
+    other[1] = 100 * other[1, ..., ::-1]
+    expected = pytest.approx(float(loss(ids[:1], logits[:1])), rel=1e-5)
+    assert float(loss(ids, logits)) == expected
+    assert float(loss(ids, other)) == expected
+    assert (gradient(loss, ids, logits)[1] == 0).all()
+
+
+@every_loss
 @pytest.mark.parametrize("id", [CLASSES, 255, -1])
-def test_an_id_that_is_no_class_is_not_passed_over(id):
-    ids, logits, weights = batch(0, np.int32)
+def test_an_id_that_is_no_class_is_not_passed_over(kind, id):
+    ids, logits, _ = batch(0, np.int32)
     ids[1, 2, 1] = id
-    assert np.isnan(float(CrossEntropy()(ids, logits)))
-    assert np.isnan(float(CrossEntropy(weights)(ids, logits)))
+    assert np.isnan(float(kind()(ids, logits)))
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1, 1), (2, 4, 3), (2, 4, 3, 1)])
@@ -156,10 +200,33 @@ def test_is_computed_in_float32():
     assert float(loss) == pytest.approx(reference(ids, exact)[0], rel=1e-5)
 
 
-def test_huge_logits_stay_finite():
-    ids, logits, _ = batch(0)
-    assert np.isfinite(float(CrossEntropy()(ids, 1e6 * logits)))
-    assert np.isfinite(gradient(CrossEntropy(), ids, 1e6 * logits)).all()
+@every_loss
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_computed_in_float32(kind, dtype):
+    ids, logits, _ = batch(2)
+    halves = keras.ops.cast(30 * logits, dtype)
+    exact = keras.ops.convert_to_numpy(keras.ops.cast(halves, "float32"))
+    loss = kind()(ids, halves)
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    assert float(loss) == pytest.approx(float(kind()(ids, exact)), rel=1e-6)
+
+
+@every_loss
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+@pytest.mark.parametrize("size", [60, 1e4, 1e6])
+def test_huge_logits_of_a_reference_stay_finite(kind, right, size):
+    """Sure of itself, rightly or wrongly; with classes 2 and 4 absent."""
+    ids, _, _ = batch(0)
+    ids = np.where(ids % 2, ids, 1)
+    logits = size * (2 * np.eye(CLASSES, dtype=np.float32)[ids if right else 4 - ids] - 1)
+    value, slope = float(kind()(ids, logits)), gradient(kind(), ids, logits)
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+    if right:
+        assert value == pytest.approx(0, abs=1e-6)
+        np.testing.assert_allclose(slope, 0, atol=1e-6)
+    else:
+        assert value > 0.5
 
 
 @pytest.mark.parametrize(
@@ -174,6 +241,14 @@ def test_huge_logits_stay_finite():
 def test_wrong_shapes_are_refused(truth, logits, message):
     with pytest.raises(ValueError, match=message):
         CrossEntropy(np.ones(5))(np.zeros(truth, np.uint8), np.zeros(logits, np.float32))
+
+
+@every_loss
+def test_one_hot_is_refused_and_a_last_axis_of_one_is_not(kind):
+    ids, logits, _ = batch(0)
+    with pytest.raises(ValueError, match=r"one-hot.*argmax"):
+        kind()(np.eye(CLASSES)[ids], logits)
+    assert float(kind()(ids[..., None], logits)) == float(kind()(ids, logits))
 
 
 @pytest.mark.parametrize("weights", [[[1, 2]], [1, -1], [1, np.nan], [1, np.inf], 3])
@@ -213,15 +288,238 @@ def test_in_fit(precision, jit_compile):
     assert model.evaluate(images, masks, verbose=0) == pytest.approx(expected, rel=1e-2)
 
 
+def saved_and_loaded(loss, folder):
+    model = small_model(loss=loss)
+    model.optimizer.build(model.trainable_variables)
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras").loss
+
+
 def test_is_saved_with_the_model(tmp_path):
     weights = np.array([0, 1, 2.5, 3, 4], np.float32)
-    model = small_model(loss=CrossEntropy(weights, ignore=3, name="ce"))
-    model.optimizer.build(model.trainable_variables)
-    model.save(tmp_path / "model.keras")
-    loss = keras.saving.load_model(tmp_path / "model.keras").loss
-    assert isinstance(loss, CrossEntropy)
+    loss = saved_and_loaded(Focal(1.5, weights, ignore=3, name="other"), tmp_path)
+    assert isinstance(loss, Focal)
     np.testing.assert_array_equal(loss.class_weights, weights)
-    assert (loss.ignore, loss.name) == (3, "ce")
+    assert (loss.gamma, loss.ignore, loss.name) == (1.5, 3, "other")
+
+
+@every_loss
+def test_every_loss_is_saved_with_the_model(kind, tmp_path):
+    ids, logits, _ = batch(3)
+    loss = kind(ignore=3)
+    again = saved_and_loaded(loss, tmp_path)
+    assert type(again) is type(loss)
+    assert float(again(ids, logits)) == float(loss(ids, logits)) != float(kind()(ids, logits))
+
+
+@every_loss
+def test_auto_every_loss_is_learned(kind):
+    """In fit, with mixed precision, a class that is absent and pixels that are ignored."""
+    keras.utils.set_random_seed(0)
+    images = np.random.default_rng(0).random((4, 8, 8, 3)).astype(np.float32)
+    masks = (1 + images.argmax(-1)).astype(np.uint8)
+    masks[:, 0] = 0
+    model = small_model("mixed_bfloat16", loss=kind())
+    losses = model.fit(images, masks, batch_size=4, epochs=30, verbose=0).history["loss"]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+# Focal
+
+
+def focal_reference(ids, logits, gamma, class_weights=None, ignore=0):
+    weights = np.ones(CLASSES) if class_weights is None else class_weights
+    total = norm = 0.0
+    for id, x in zip(ids.ravel(), logits.reshape(-1, CLASSES).astype(np.float64), strict=True):
+        if id != ignore:
+            p = np.exp(x[id] - x.max()) / np.exp(x - x.max()).sum()
+            total += weights[id] * (1 - p) ** gamma * -np.log(p)
+            norm += weights[id]
+    return total / norm
+
+
+def numeric_gradient(function, logits, step=1e-5):
+    """By central differences in float64."""
+    logits = logits.astype(np.float64)
+    slope = np.zeros_like(logits)
+    for place in np.ndindex(logits.shape):
+        up, down = logits.copy(), logits.copy()
+        up[place] += step
+        down[place] -= step
+        slope[place] = (function(up) - function(down)) / (2 * step)
+    return slope
+
+
+def test_focal_by_hand():
+    """Probabilities 1/2 and 1/4: factors 1/4 and 9/16."""
+    logits = np.log(np.array([[[[1, 2, 1], [1, 1, 2]]]], np.float32))
+    ids = np.array([[[1, 1]]], np.uint8)
+    expected = (np.log(2) / 4 + np.log(4) * 9 / 16) / 2
+    assert float(Focal(gamma=2)(ids, logits)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("gamma", [0.5, 1, 2])
+def test_focal_is_its_reference(seed, gamma):
+    ids, logits, weights = batch(seed)
+    loss = Focal(gamma, weights, ignore=3)
+    expected = focal_reference(ids, logits, gamma, weights, ignore=3)
+    assert float(loss(ids, logits)) == pytest.approx(expected, rel=1e-5)
+    slope = numeric_gradient(lambda x: focal_reference(ids, x, gamma, weights, ignore=3), logits)
+    np.testing.assert_allclose(gradient(loss, ids, logits), slope, atol=1e-5)
+    assert np.abs(slope).max() > 1e-2
+
+
+def test_focal_without_gamma_is_cross_entropy():
+    ids, logits, weights = batch(0)
+    assert float(Focal(0, weights)(ids, logits)) == float(CrossEntropy(weights)(ids, logits))
+
+
+@pytest.mark.parametrize("gamma", [-1, np.nan, np.inf])
+def test_bad_gammas_are_refused(gamma):
+    with pytest.raises(ValueError, match="gamma"):
+        Focal(gamma)
+
+
+# Dice and Lovász
+
+
+def softmax(logits):
+    p = np.exp(logits - logits.max(-1, keepdims=True).astype(np.float64))
+    return p / p.sum(-1, keepdims=True)
+
+
+def dice_reference(ids, logits, ignore=0):
+    keep = ids != ignore
+    p, t = softmax(logits)[keep], ids[keep]
+    dice = [
+        2 * p[t == c, c].sum() / (p[:, c].sum() + (t == c).sum())
+        for c in range(CLASSES)
+        if (t == c).any()
+    ]
+    return 1 - np.mean(dice)
+
+
+def lovasz_reference(ids, logits, ignore=0):
+    """By its other definition, without sorting: the mean of 1 - IoU over all thresholds from 0 to 1.
+
+    At a threshold, the pixels with a larger error are wrong and the rest are right.
+    """
+    keep = ids != ignore
+    p, t = softmax(logits)[keep], ids[keep]
+    losses = []
+    for c in np.unique(t):
+        error = np.abs((t == c) - p[:, c])
+        levels = np.unique([0, *error, 1])
+        loss = 0.0
+        for low, high in zip(levels[:-1], levels[1:], strict=True):
+            wrong = error > (low + high) / 2
+            hits, union = ((t == c) & ~wrong).sum(), ((t == c) | wrong).sum()
+            loss += (high - low) * (1 - hits / union)
+        losses.append(loss)
+    return np.mean(losses)
+
+
+OVERLAP = {SoftDice: dice_reference, LovaszSoftmax: lovasz_reference}
+overlap_losses = pytest.mark.parametrize("kind", OVERLAP)
+
+
+@overlap_losses
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("ignore", [None, 0, 3])
+def test_overlap_is_its_reference(kind, seed, ignore):
+    ids, logits, _ = batch(seed)
+    ids[ids == 4] = 1  # absent
+    loss, ours = kind(ignore=ignore), OVERLAP[kind]
+    assert float(loss(ids, logits)) == pytest.approx(ours(ids, logits, ignore), rel=1e-5)
+    slope = numeric_gradient(lambda x: ours(ids, x, ignore), logits)
+    np.testing.assert_allclose(gradient(loss, ids, logits), slope, atol=1e-5)
+    assert np.abs(slope).max() > 1e-3
+
+
+@overlap_losses
+@pytest.mark.parametrize("seed", SEEDS)
+def test_overlap_of_sure_guesses_is_the_metrics(kind, seed):
+    """Where all probabilities are 0 or 1, the loss is one minus the mean score."""
+    rng = np.random.default_rng(seed)
+    ids, guess = rng.integers(0, 4, (2, 3, 9, 8))
+    logits = (1000 * np.eye(CLASSES)[guess]).astype(np.float32)
+    cm = metrics.confusion_matrix(ids, guess, classes=CLASSES, ignore=0)
+    score = metrics.mean_dice(cm) if kind is SoftDice else metrics.mean_iou(cm)
+    assert float(kind()(ids, logits)) == pytest.approx(1 - score, rel=1e-6)
+
+
+@overlap_losses
+def test_overlap_of_sure_guesses_is_scikit_learns(kind):
+    sklearn = pytest.importorskip("sklearn.metrics", reason="compares with scikit-learn")
+    rng = np.random.default_rng(5)
+    ids, guess = rng.integers(0, 4, (2, 3, 9, 8))
+    logits = (1000 * np.eye(CLASSES)[guess]).astype(np.float32)
+    score = sklearn.f1_score if kind is SoftDice else sklearn.jaccard_score
+    expected = score(ids.ravel(), guess.ravel(), labels=np.unique(ids), average="macro")
+    assert float(kind(ignore=None)(ids, logits)) == pytest.approx(1 - expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lovasz_is_convex_in_the_probabilities(seed):
+    rng = np.random.default_rng(seed)
+    ids, ends = rng.integers(0, CLASSES, (2, 4, 3)), rng.dirichlet(np.ones(CLASSES), (2, 2, 4, 3))
+    along = [
+        float(LovaszSoftmax()(ids, np.log((1 - t) * ends[0] + t * ends[1])))
+        for t in np.linspace(0, 1, 21)
+    ]
+    assert np.diff(along, 2).min() > -1e-6
+    assert np.ptp(along) > 1e-3
+
+
+def test_lovasz_of_a_large_batch_is_exact():
+    """No precision is lost over half a million pixels: 1 - IoU of a guess with one class."""
+    ids = np.zeros((2, 512, 512), np.uint8)
+    ids[0, :3, :7] = 1
+    logits = np.zeros((2, 512, 512, 2), np.float32)
+    logits[..., 0] = 1000
+    loss = float(LovaszSoftmax(ignore=None)(ids, logits))
+    assert loss == pytest.approx(1 - (1 - 21 / ids.size) / 2, rel=1e-6)
+
+
+def test_lovasz_refuses_weights_of_pixels():
+    ids, logits, _ = batch(0)
+    with pytest.raises(ValueError, match="IoU counts each once"):
+        LovaszSoftmax()(ids, logits, sample_weight=np.ones(2))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 4, 3), (2, 4, 3, 1)])
+def test_dice_with_sample_weights(shape):
+    """A weight of two counts a pixel twice, one of zero leaves it out."""
+    ids, logits, _ = batch(1)
+    times = np.random.default_rng(0).integers(0, 3, shape)
+    pixels = np.broadcast_to(times.reshape(shape[:3] + (1,) * (3 - len(shape))), ids.shape).ravel()
+    expected = dice_reference(
+        ids.ravel().repeat(pixels), logits.reshape(-1, CLASSES).repeat(pixels, axis=0)
+    )
+    loss = SoftDice()(ids, logits, sample_weight=times.astype(np.float32))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+@overlap_losses
+def test_an_absent_class_has_no_say(kind):
+    """Raising the score of a class that is nowhere hurts only as it takes from those that are there."""
+    ids = np.array([[[1, 1, 2, 2]]])
+    logits = np.zeros((1, 1, 4, 4), np.float32)
+    wider = np.concatenate([logits, np.full((1, 1, 4, 3), -1000, np.float32)], axis=-1)
+    assert float(kind()(ids, wider)) == pytest.approx(float(kind()(ids, logits)), rel=1e-6)
+
+
+# Sum
+
+
+def test_sum_adds():
+    ids, logits, weights = batch(0)
+    parts = [CrossEntropy(weights), SoftDice()]
+    expected = sum(float(loss(ids, logits, [1.0, 2.0])) for loss in parts)
+    assert float(Sum(parts)(ids, logits, [1.0, 2.0])) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="no loss to add"):
+        Sum([])
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
@@ -231,7 +529,7 @@ def test_other_backends(backend):
         pytest.skip(f"{backend} is the backend of this process: tested above")
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    chosen = ("-k", "reference or nothing or no_class or auto", __file__)
+    chosen = ("-k", "reference or nothing or no_class or auto or large", __file__)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", *chosen],
         env={**os.environ, "KERAS_BACKEND": backend},
@@ -277,15 +575,73 @@ def test_median_frequency_of_totals():
     np.testing.assert_allclose(median_frequency_weights([50, 10, 20, 40]), [0, 2, 1, 0.5])
 
 
-def test_median_frequency_leaves_its_input_alone():
+WEIGHTS = {
+    "inverse": inverse_frequency_weights,
+    "median": median_frequency_weights,
+    "root": square_root_weights,
+    "effective": lambda counts: effective_number_weights(counts, 0.9),
+}
+every_weighting = pytest.mark.parametrize("weighting", WEIGHTS.values(), ids=WEIGHTS.keys())
+
+
+def test_inverse_frequency_is_scikit_learns():
+    sklearn = pytest.importorskip("sklearn.utils.class_weight", reason="compares with scikit-learn")
+    ids = np.random.default_rng(0).choice([1, 2, 4], 1000, p=[0.9, 0.09, 0.01])
+    expected = sklearn.compute_class_weight("balanced", classes=np.array([1, 2, 4]), y=ids)
+    counts = np.bincount(ids, minlength=6)
+    np.testing.assert_allclose(
+        inverse_frequency_weights(counts), [0, *expected[:2], 0, expected[2], 0], rtol=1e-6
+    )
+
+
+def test_square_root_by_hand():
+    """Median-frequency weights 0.1, 1 and 100."""
+    roots = [0, np.sqrt(0.1), 1, 10]
+    np.testing.assert_allclose(square_root_weights([9, 1000, 100, 1], np.inf), roots, rtol=1e-6)
+    np.testing.assert_allclose(square_root_weights([9, 1000, 100, 1]), [*roots[:3], 5], rtol=1e-6)
+
+
+def test_effective_number_by_hand():
+    """At beta 1/2, one pixel is worth 1, two 3/2, and many 2."""
+    weights = effective_number_weights([9, 1, 2, 1000], 0.5)
+    np.testing.assert_allclose(weights[1:] / weights[1], [1, 2 / 3, 1 / 2], rtol=1e-6)
+    assert weights.mean() == pytest.approx(3 / 4)
+
+
+def test_effective_number_goes_from_equal_to_inverse():
+    counts = [0, 7, 300, 20000]
+    np.testing.assert_allclose(effective_number_weights(counts, 0), [0, 1, 1, 1])
+    near = effective_number_weights(counts, 1 - 1e-9)
+    inverse = inverse_frequency_weights(counts)
+    np.testing.assert_allclose(near / near[1], inverse / inverse[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("beta", [-0.1, 1, np.nan])
+def test_bad_betas_are_refused(beta):
+    with pytest.raises(ValueError, match="beta"):
+        effective_number_weights([1, 2], beta)
+
+
+@every_weighting
+def test_rarer_classes_weigh_more_and_absent_ones_nothing(weighting):
+    weights = weighting([50, 40, 20, 0, 10])
+    assert weights.dtype == np.float32
+    assert weights[0] == weights[3] == 0
+    assert 0 < weights[1] < weights[2] < weights[4]
+    CrossEntropy(weights)  # takes them
+
+
+@every_weighting
+def test_weights_leave_their_input_alone(weighting):
     counts = np.array([[5.0, 1.0, 2.0]])
-    median_frequency_weights(counts)
+    weighting(counts)
     assert counts.tolist() == [[5, 1, 2]]
 
 
+@every_weighting
 @pytest.mark.parametrize(
     "counts", [[[0, 0, 0]], [[9, 0, 0]], [[1, -1]], [[1, np.nan]], np.ones((2, 2, 2))]
 )
-def test_bad_counts_are_refused(counts):
+def test_bad_counts_are_refused(weighting, counts):
     with pytest.raises(ValueError, match=r"counts"):
-        median_frequency_weights(counts)
+        weighting(counts)

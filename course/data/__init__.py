@@ -8,6 +8,7 @@ batches = data.Batches(train, augment=data.Augmentation(), shuffle=True)
 
 from course.data.augment import Augmentation
 from course.data.cache import Samples, scaled
+from course.data.crops import ClassCrops, RandomCrops
 from course.data.dataset import Dataset, load
 from course.data.errors import DataError, NoDatasetError
 from course.data.find import Pair, find
@@ -18,10 +19,12 @@ __all__ = [
     "PARTS",
     "Augmentation",
     "Batches",
+    "ClassCrops",
     "DataError",
     "Dataset",
     "NoDatasetError",
     "Pair",
+    "RandomCrops",
     "Samples",
     "find",
     "load",
