@@ -90,3 +90,115 @@ class CropLike(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         (batch, _, _, channels), like = input_shape
         return (batch, like[1], like[2], channels)
+
+
+@keras.saving.register_keras_serializable(package="course")
+class MirrorPad(keras.layers.Layer):
+    """Enlarge pictures at the bottom and right, by mirroring, to the next multiple of a number.
+
+    ``(batch, h, w, c)`` to ``(batch, H, W, c)``, where H and W are h and w
+    rounded up. The edge itself is not repeated, as in ``numpy.pad``'s mode
+    "reflect". :class:`CropLike` undoes it.
+
+    Parameters
+    ----------
+    multiple : int
+        What height and width must be divisible by: 2**n for n poolings.
+    """
+
+    def __init__(self, multiple, **options):
+        super().__init__(**options)
+        self.multiple = multiple
+
+    def call(self, x):
+        for axis in (1, 2):
+            size = ops.shape(x)[axis]
+            if isinstance(size, int) and size % self.multiple == 0:
+                continue
+            # There and back again takes 2·(size − 1) steps. A picture may be smaller than its rim.
+            period = ops.maximum(2 * (size - 1), 1)
+            steps = ops.arange(self._rounded(size)) % period
+            x = ops.take(x, ops.minimum(steps, period - steps), axis=axis)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        height, width = (n if n is None else self._rounded(n) for n in (height, width))
+        return (batch, height, width, channels)
+
+    def _rounded(self, size):
+        return -(-size // self.multiple) * self.multiple
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="course")
+class MaxPoolWithIndices(keras.layers.Layer):
+    """Max pooling over 2×2 windows that also tells where each maximum lay.
+
+    ``(batch, h, w, c)`` to ``(values, indices)``, both
+    ``(batch, ⌈h/2⌉, ⌈w/2⌉, c)``. The values are those of
+    ``MaxPooling2D(2, padding="same")``: a window that overhangs at the bottom
+    or right takes what it has. The indices are int32, the place within the
+    window: 0 and 1 are its upper row, 2 and 3 its lower. Of equal maxima the
+    first counts, and it alone gets the gradient.
+
+    References
+    ----------
+    Badrinarayanan, Kendall, Cipolla, *SegNet*, TPAMI 2017, section 3: two bits
+    tell the place in a window. PyTorch's indices count through the whole map.
+    """
+
+    def call(self, inputs):
+        _, height, width, _ = ops.shape(inputs)
+        rows, columns = 2 * ((height + 1) // 2), 2 * ((width + 1) // 2)
+        # Minus infinity exceeds no value: a maximum never comes from the rim.
+        x = ops.pad(inputs, [(0, 0), (0, 1), (0, 1), (0, 0)], constant_values=-float("inf"))
+        x = x[:, :rows, :columns]
+        values = x[:, ::2, ::2]
+        indices = ops.zeros_like(values, dtype="int32")
+        for place in (1, 2, 3):
+            rival = x[:, place // 2 :: 2, place % 2 :: 2]
+            larger = rival > values
+            values = ops.where(larger, rival, values)
+            indices = ops.where(larger, place, indices)
+        return values, indices
+
+    def compute_output_spec(self, inputs):
+        batch, height, width, channels = inputs.shape
+        halves = (side if side is None else (side + 1) // 2 for side in (height, width))
+        shape = (batch, *halves, channels)
+        return keras.KerasTensor(shape, inputs.dtype), keras.KerasTensor(shape, "int32")
+
+
+@keras.saving.register_keras_serializable(package="course")
+class Unpool(keras.layers.Layer):
+    """Put each value where its maximum lay, zeros elsewhere: :class:`MaxPoolWithIndices` undone.
+
+    ``[values, indices]``, each ``(batch, h, w, c)``, to ``(batch, 2h, 2w, c)``.
+    Where pooling rounded an odd size up, :class:`CropLike` takes the overhang
+    off again; no value lies there. The gradient goes back by the same places.
+
+    References
+    ----------
+    Zeiler, Fergus, *Visualizing and Understanding Convolutional Networks*,
+    ECCV 2014; Noh, Hong, Han, *Learning Deconvolution Network for Semantic
+    Segmentation*, ICCV 2015.
+    """
+
+    def call(self, inputs):
+        values, indices = inputs
+        batch, height, width, channels = ops.shape(values)
+        upper_left, upper_right, lower_left, lower_right = (
+            ops.where(indices == place, values, 0) for place in range(4)
+        )
+        upper = ops.stack([upper_left, upper_right], axis=3)
+        lower = ops.stack([lower_left, lower_right], axis=3)
+        x = ops.stack([upper, lower], axis=2)  # (batch, h, 2, w, 2, c)
+        return ops.reshape(x, (batch, 2 * height, 2 * width, channels))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape[0]
+        double = (side if side is None else 2 * side for side in (height, width))
+        return (batch, *double, channels)

@@ -1,11 +1,11 @@
-"""Bilinear upsampling against formulas and brute force; cropping; saving."""
+"""Bilinear upsampling, unpooling and cropping against formulas, brute force, PyTorch; saving."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from course.layers import Bilinear, CropLike, bilinear_kernel, upsample
+from course.layers import Bilinear, CropLike, MaxPoolWithIndices, Unpool, bilinear_kernel, upsample
 
 
 def shelhamer(size):
@@ -93,3 +93,193 @@ def test_layers_survive_saving(tmp_path):
     x = np.random.default_rng(0).random((1, 5, 6, 2), dtype="float32")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(model.predict_on_batch(x), loaded.predict_on_batch(x), atol=1e-6)
+
+
+def pooled_by_loops(x):
+    """Values and places of 2×2 max pooling, window by window; windows overhang at bottom and right."""
+    batch, height, width, channels = x.shape
+    shape = (batch, -(-height // 2), -(-width // 2), channels)
+    values, indices = np.zeros(shape, x.dtype), np.zeros(shape, "int32")
+    for n, row, column, channel in np.ndindex(shape):
+        best = -np.inf
+        for place in range(4):
+            at = (2 * row + place // 2, 2 * column + place % 2)
+            if at[0] < height and at[1] < width and x[n, *at, channel] > best:
+                best = x[n, *at, channel]
+                values[n, row, column, channel], indices[n, row, column, channel] = best, place
+    return values, indices
+
+
+def unpooled_by_loops(values, indices):
+    batch, height, width, channels = values.shape
+    x = np.zeros((batch, 2 * height, 2 * width, channels), values.dtype)
+    for n, row, column, channel in np.ndindex(values.shape):
+        place = indices[n, row, column, channel]
+        x[n, 2 * row + place // 2, 2 * column + place % 2, channel] = values[
+            n, row, column, channel
+        ]
+    return x
+
+
+def pool(x):
+    return [ops.convert_to_numpy(out) for out in MaxPoolWithIndices()(x)]
+
+
+def unpool(values, indices):
+    return ops.convert_to_numpy(Unpool()([values, indices]))
+
+
+def gradient(function, x):
+    """Of a scalar function by its array, on the backend in use."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.Variable(x)
+        with tf.GradientTape() as tape:
+            value = function(x)
+        return tape.gradient(value, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
+
+
+def slopes(function, x, step=1e-2):
+    """The gradient by finite differences."""
+    result = np.zeros_like(x)
+    for at in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[at] = step
+        result[at] = (float(function(x + shift)) - float(function(x - shift))) / (2 * step)
+    return result
+
+
+def distinct(shape, seed=0):
+    """Numbers at least 0.1 apart: no small step makes another one the maximum. Half are negative."""
+    size = np.prod(shape)
+    order = np.random.default_rng(seed).permutation(size)
+    return ((order - size / 2) / 10).reshape(shape).astype("float32")
+
+
+SIZES = [(4, 6), (5, 6), (4, 7), (5, 7), (1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("repeats", [False, True])
+def test_pooling_is_the_loop_and_the_pooling_of_keras(size, repeats):
+    x = distinct((2, *size, 3)) - 50  # all below zero: what pads must not win
+    if repeats:
+        x = np.floor(x / 5)
+        assert len(np.unique(x)) < x.size
+    values, indices = pool(x)
+    expected_values, expected_indices = pooled_by_loops(x)
+    np.testing.assert_array_equal(values, expected_values)
+    np.testing.assert_array_equal(indices, expected_indices)
+    assert indices.dtype == "int32"
+    by_keras = keras.layers.MaxPooling2D(2, padding="same")(x)
+    np.testing.assert_array_equal(values, ops.convert_to_numpy(by_keras))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 5)])
+def test_unpooling_is_the_loop(size):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2, *size, 3)).astype("float32")
+    indices = rng.integers(0, 4, values.shape).astype("int32")
+    np.testing.assert_array_equal(unpool(values, indices), unpooled_by_loops(values, indices))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_unpooled_lies_where_it_came_from(size):
+    x = distinct((2, *size, 3))
+    values, indices = pool(x)
+    back = ops.convert_to_numpy(CropLike()([unpool(values, indices), x]))
+    at = back != 0
+    np.testing.assert_array_equal(back[at], x[at])
+    # One place a window, none of them cropped. A value that is itself zero hides its place.
+    assert at.sum() == (values != 0).sum()
+
+
+@pytest.mark.parametrize("size", [(4, 6), (6, 8)])
+def test_pooling_and_unpooling_are_pytorchs(size):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    x = np.floor(distinct((2, *size, 3)) * 2)  # with ties
+    values, indices = pool(x)
+    first = torch.tensor(x).permute(0, 3, 1, 2)
+    expected, flat = torch.nn.functional.max_pool2d(first, 2, return_indices=True)
+    np.testing.assert_array_equal(values, expected.permute(0, 2, 3, 1).numpy())
+    # PyTorch counts through the whole map, we within the window.
+    row, column = np.divmod(flat.permute(0, 2, 3, 1).numpy(), size[1])
+    np.testing.assert_array_equal(indices, row % 2 * 2 + column % 2)
+    np.testing.assert_array_equal(
+        unpool(values, indices),
+        torch.nn.functional.max_unpool2d(expected, flat, 2).permute(0, 2, 3, 1).numpy(),
+    )
+
+
+def test_of_equal_maxima_the_first_counts_and_gets_the_gradient():
+    x = np.array([[7, 7], [7, 7]], "float32")[None, :, :, None]
+    assert pool(x)[1].item() == 0
+    slope = gradient(lambda x: ops.sum(MaxPoolWithIndices()(x)[0]), x)
+    np.testing.assert_array_equal(slope[0, :, :, 0], [[1, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("size", [(4, 4), (3, 5)])
+def test_gradients_by_finite_differences(size):
+    x = distinct((1, *size, 2))
+    weights = np.random.default_rng(1).normal(size=(1, *size, 2)).astype("float32")
+
+    def down_and_up(x):
+        values, indices = MaxPoolWithIndices()(x)
+        back = CropLike()([Unpool()([values, indices]), x])
+        return ops.sum(ops.multiply(back**2, weights))
+
+    slope = gradient(down_and_up, x)
+    assert np.isfinite(slope).all()
+    assert slope.any()
+    np.testing.assert_allclose(slope, slopes(down_and_up, x), atol=2e-2)
+
+
+def test_unpooling_passes_the_gradient_back_by_the_same_places():
+    values, indices = pool(distinct((1, 4, 6, 2)))
+    weights = np.random.default_rng(2).normal(size=(1, 4, 6, 2)).astype("float32")
+    slope = gradient(lambda v: ops.sum(ops.multiply(Unpool()([v, indices]), weights)), values)
+    expected = [
+        weights[n, 2 * row + place // 2, 2 * column + place % 2, channel]
+        for (n, row, column, channel), place in np.ndenumerate(indices)
+    ]
+    np.testing.assert_allclose(slope.ravel(), expected, rtol=1e-6)
+
+
+def test_pooling_knows_shapes_and_types_before_any_picture_comes():
+    values, indices = MaxPoolWithIndices()(keras.Input((5, 8, 7)))
+    assert values.shape == indices.shape == (None, 3, 4, 7)
+    assert (values.dtype, indices.dtype) == ("float32", "int32")
+    assert Unpool()([values, indices]).shape == (None, 6, 8, 7)
+    values, indices = MaxPoolWithIndices()(keras.Input((None, None, 7)))
+    assert Unpool()([values, indices]).shape == (None, None, None, 7)
+
+
+def test_pooling_and_unpooling_keep_half_precision():
+    values, indices = MaxPoolWithIndices(dtype="mixed_float16")(distinct((1, 3, 4, 1)))
+    out = Unpool(dtype="mixed_float16")([values, indices])
+    assert keras.backend.standardize_dtype(values.dtype) == "float16"
+    assert keras.backend.standardize_dtype(out.dtype) == "float16"
+    assert np.isfinite(ops.convert_to_numpy(out)).all()
+
+
+def test_one_network_unpools_any_size_and_survives_saving(tmp_path):
+    inputs = keras.Input((None, None, 2))
+    values, indices = MaxPoolWithIndices()(inputs)
+    model = keras.Model(inputs, CropLike()([Unpool()([values, indices]), inputs]))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for size in [(4, 6), (5, 7)]:
+        x = distinct((2, *size, 2))
+        expected = unpooled_by_loops(*pooled_by_loops(x))[:, : size[0], : size[1]]
+        np.testing.assert_array_equal(loaded.predict_on_batch(x), expected)
