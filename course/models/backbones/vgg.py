@@ -1,6 +1,8 @@
-"""Backbones: networks that turn a picture into feature maps at strides 2 to 32."""
+"""VGG: depth from small convolutions."""
 
 from keras import layers
+
+from course.models.backbones.conv import conv_relu
 
 VGG16_DEPTHS = (2, 2, 3, 3, 3)
 SMALL_DEPTHS = (1, 1, 2, 2, 2)
@@ -24,8 +26,9 @@ def vgg(inputs, width=64, depths=VGG16_DEPTHS, batch_norm=False):
     Returns
     -------
     dict
-        Feature maps by stride, ``{2: …, 4: …, 8: …, 16: …, 32: …}``; the map
-        at stride s has ⌈height / s⌉ × ⌈width / s⌉ positions.
+        Feature maps by stride, ``{2: …, 4: …, 8: …, 16: …, 32: …}``, each the
+        result of a pool; the map at stride s has ⌈height / s⌉ × ⌈width / s⌉
+        positions.
 
     References
     ----------
@@ -36,12 +39,7 @@ def vgg(inputs, width=64, depths=VGG16_DEPTHS, batch_norm=False):
     for stage, depth in enumerate(depths):
         for i in range(depth):
             name = f"conv{stage + 1}_{i + 1}"
-            x = layers.Conv2D(
-                width * min(2**stage, 8), 3, padding="same", use_bias=not batch_norm, name=name
-            )(x)
-            if batch_norm:
-                x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-            x = layers.Activation("relu", name=f"{name}_relu")(x)
+            x = conv_relu(x, width * min(2**stage, 8), 3, name, batch_norm=batch_norm)
         x = layers.MaxPooling2D(2, padding="same", name=f"pool{stage + 1}")(x)
         features[2 ** (stage + 1)] = x
     return features
