@@ -1,0 +1,80 @@
+"""Lesson 05's patch classifier over several seeds: ``python -m benchmarks.patches [SEED …]``.
+
+Runs the lesson's own cells, all but its figures, once for each seed, on the data and at the scale
+that the lesson would use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to
+claim: scores of the label maps, how many times faster the convolutional network is, and the ratio
+of gradients with and without shortcuts.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import keras
+import nbformat
+
+from course import environment, metrics
+
+LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
+RESULTS = Path(__file__).parent / "results"
+
+
+def run(seed):
+    """The names that the lesson's cells leave behind when run with `seed`."""
+    names = {}
+    for cell in nbformat.read(LESSON, as_version=4).cells:
+        if cell.cell_type == "code" and "plots.show" not in cell.source:
+            source = cell.source.replace(
+                "SEED, WINDOW, REACH = 0,", f"SEED, WINDOW, REACH = {seed},"
+            )
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(source, f"cell {cell.id}", "exec"), names)
+    if names["SEED"] != seed:
+        raise ValueError(f"{LESSON.name} no longer sets SEED where this benchmark looks for it.")
+    return names
+
+
+def measured(names):
+    """What the lesson claims something about, as numbers."""
+    row = {"accuracy on windows": names["history"]["val_accuracy"][-1]}
+    for name, cm in names["matrices"].items():
+        row[name] = {
+            "mIoU": round(float(metrics.mean_iou(cm)), 4),
+            "fwIoU": round(float(metrics.frequency_weighted_iou(cm)), 4),
+            "accuracy": round(float(metrics.pixel_accuracy(cm)), 4),
+        }
+    row["times faster"] = round(names["sliding"] / names["once"], 1)
+    row["gradient ratio, plain"] = round(float(names["ratios"][False]), 2)
+    row["gradient ratio, shortcuts"] = round(float(names["ratios"][True]), 2)
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    options = parser.parse_args()
+    rows = []
+    for seed in options.seeds:
+        names = run(seed)
+        rows.append({"seed": seed, **measured(names)})
+        print(json.dumps(rows[-1]), flush=True)
+    dataset, scale = names["dataset"], names["scale"]
+    about = {
+        "data": dataset.title,
+        "pictures": {"train": len(names["train"]), "validation": len(names["validation"])},
+        "scale": vars(scale),
+        "device": environment.device(),
+        "backend": environment.backend(),
+        "keras": keras.__version__,
+    }
+    name = "synthetic" if dataset.synthetic else "real"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"patches-{name}-{scale.name}.json").write_text(
+        json.dumps({**about, "rows": rows}, indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""U-Net with and without its skips, beside an FCN-8s of as many parameters, as lesson 08 trains them.
+
+``python -m benchmarks.unet [SEED …] [--only MODEL]`` works on the data and at the scale that a
+lesson would (COURSE_DATA, COURSE_SCALE). All networks take the same number of steps. Each run is
+written to the results as it ends, over an older one of that model, seed and length; with
+``--folder``, a run that was broken off is taken up again.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from benchmarks.fcn import RESULTS
+from benchmarks.fcn import scores as common_scores
+from course import data, environment, inference, metrics, training
+from course.classes import NUM_CLASSES, UNLABELED
+from course.models.fcn import small_fcn
+from course.models.unet import small_unet
+
+RARE = 0.01  # of the training pixels
+
+
+def trainable(model):
+    """How many numbers training may change: not the FCN's fixed enlargement, no moving averages."""
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+def fcn_as_large_as(model):
+    """The width at which FCN-8s has about as many trainable parameters as `model`."""
+    width = 16
+    for _ in range(3):  # nearly all of them grow with the square of the width
+        width = round(width * (trainable(model) / trainable(small_fcn(8, width=width))) ** 0.5)
+    return width
+
+
+def models(scale):
+    """Name to a function that builds the model."""
+    unet = small_unet(scale.width)
+    width = fcn_as_large_as(unet)
+    share = trainable(small_fcn(8, width=width)) / trainable(unet)
+    if abs(share - 1) > 0.06:
+        raise ValueError(f"FCN-8s of width {width} has {share:.2f} of the U-Net's parameters.")
+    return {
+        "U-Net": lambda: small_unet(scale.width, size=scale.size),
+        "no skips": lambda: small_unet(scale.width, skips=False, size=scale.size),
+        "FCN-8s": lambda: small_fcn(8, width=width, size=scale.size),
+    }
+
+
+def rare_classes(train):
+    """Ids of the classes that have less than 1 % of the training pixels, and at least one."""
+    pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
+    shares = pixels / pixels.sum()
+    return [i for i in np.flatnonzero((shares > 0) & (shares < RARE)) if i != UNLABELED]
+
+
+def scores(model, validation, rare):
+    """Those of ``benchmarks.fcn``, and the mean IoU over the `rare` classes in the truth."""
+    cm = inference.confusion(model, validation)
+    present = [i for i in rare if cm[i].sum()]
+    return {**common_scores(model, validation), "rare IoU": metrics.iou(cm)[present].mean()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--only", help="U-Net, no skips or FCN-8s; else all three")
+    parser.add_argument("--epochs", type=int, help="the scale's unless given")
+    parser.add_argument("--folder", type=Path, help="where a run's state is kept")
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.scale(dataset)
+    epochs = options.epochs or scale.epochs
+    samples = dataset.at(scale.size)
+    train, validation = samples.split("train"), samples.split("validation")
+    rare = rare_classes(train)
+    builders = models(scale)
+    if options.only and options.only not in builders:
+        parser.error(f"there is no model {options.only!r}; the models are {', '.join(builders)}")
+    about = {
+        "data": dataset.title,
+        "pictures": {"train": len(train), "validation": len(validation)},
+        "scale": vars(scale),
+        "rare classes": [int(i) for i in rare],
+        "device": environment.device(),
+        "backend": environment.backend(),
+        "keras": keras.__version__,
+    }
+    name = "synthetic" if dataset.synthetic else "real"
+    file = RESULTS / f"unet-{name}-{scale.name}.json"
+    print("seed  model     parameters   mIoU  fwIoU  accuracy  boundary F  rare IoU  seconds")
+    for seed in options.seeds:
+        for label in [options.only] if options.only else builders:
+            keras.utils.set_random_seed(seed)
+            model = builders[label]()
+            start = time.perf_counter()
+            history = training.fit(
+                model,
+                train,
+                validation,
+                epochs=epochs,
+                batch_size=scale.batch,
+                seed=seed,
+                folder=options.folder and options.folder / f"{label.replace(' ', '-')}-{seed}",
+            )
+            seconds = max(history.seconds, time.perf_counter() - start)
+            found = scores(model, validation, rare)
+            row = {"seed": seed, "model": label, "epochs": epochs, "parameters": trainable(model)}
+            row |= {"seconds": round(seconds), "best epoch": history.best_epoch}
+            row |= {key: round(float(value), 4) for key, value in found.items()}
+            write(file, about, row)
+            print(
+                f"{seed:4d}  {label:9s} {row['parameters']:10,d} {row['mIoU']:6.3f} "
+                f"{row['fwIoU']:6.3f} {row['accuracy']:9.3f} {row['boundary F']:11.3f} "
+                f"{row['rare IoU']:9.3f} {row['seconds']:8d}",
+                flush=True,
+            )
+
+
+def write(file, about, row):
+    """Add a row to the results of the same data and scale; an older one of the same run goes."""
+
+    def run(row):
+        return row["epochs"], row["seed"], row["model"]
+
+    rows = json.loads(file.read_text())["rows"] if file.exists() else []
+    rows = sorted([*(r for r in rows if run(r) != run(row)), row], key=run)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
