@@ -42,8 +42,8 @@ refresh: $(READY) ## re-execute the lessons and store their outputs: make refres
 doctor: $(READY) ## check this machine and say how to mend it
 	@$(RUN) course doctor
 
-bench: $(READY) ## measure the input pipeline, and the comparisons of the lessons over seeds (90 min)
-	@for what in input fcn difficulty classical patches upsampling unet imbalance; do $(RUN) benchmarks.$$what || exit 1; done
+bench: $(READY) ## measure the input pipeline, and the comparisons of the lessons over seeds (hours)
+	@for what in input fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown; do $(RUN) benchmarks.$$what || exit 1; done
 
 clean: ## remove the environment, builds and caches; downloaded data stays
 	rm -rf $(VENV) build data/.cache *.egg-info

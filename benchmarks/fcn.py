@@ -5,32 +5,13 @@ validation scores of each network for each seed: what the lesson's comparison is
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 import keras
 
-from course import data, environment, inference, metrics, training
-from course.classes import UNLABELED
+from benchmarks import results
+from course import data, environment, inference, training
 from course.models.fcn import STRIDES, small_fcn
-
-RESULTS = Path(__file__).parent / "results"
-
-
-def scores(model, validation):
-    """Pooled mIoU, fwIoU, pixel accuracy, and boundary F at 2 pixels."""
-    guesses = inference.predict(model, validation.images)
-    cm = metrics.confusion_matrix(validation.masks, guesses, ignore=UNLABELED)
-    edges = metrics.BoundaryF(tolerance=2, ignore=UNLABELED)
-    for truth, guess in zip(validation.masks, guesses, strict=True):
-        edges.update(truth, guess)
-    return {
-        "mIoU": metrics.mean_iou(cm),
-        "fwIoU": metrics.frequency_weighted_iou(cm),
-        "accuracy": metrics.pixel_accuracy(cm),
-        "boundary F": edges.result(),
-    }
 
 
 def main():
@@ -58,28 +39,15 @@ def main():
                 seed=seed,
             )
             row = {"seed": seed, "stride": stride, "seconds": round(time.perf_counter() - start)}
-            row |= {
-                name: round(float(value), 4) for name, value in scores(model, validation).items()
-            }
+            row |= results.scores(validation.masks, inference.predict(model, validation.images))
             rows.append(row)
             print(
                 f"{seed:4d}  FCN-{stride:<3d} {row['mIoU']:8.3f} {row['fwIoU']:6.3f} "
                 f"{row['accuracy']:9.3f} {row['boundary F']:11.3f} {row['seconds']:8d}",
                 flush=True,
             )
-    about = {
-        "data": dataset.title,
-        "pictures": {"train": len(train), "validation": len(validation)},
-        "scale": vars(scale),
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
-    }
-    name = "synthetic" if dataset.synthetic else "real"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"fcn-{name}-{scale.name}.json").write_text(
-        json.dumps({**about, "rows": rows}, indent=1) + "\n"
-    )
+    about = results.about(dataset, scale, train, validation)
+    results.write("fcn", dataset, scale, about, rows)
 
 
 if __name__ == "__main__":

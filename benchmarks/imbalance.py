@@ -7,23 +7,15 @@ results hold of it already, so seeds may be run one by one.
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 
+from benchmarks import results
 from course import data, environment, inference, losses, metrics, training
 from course.classes import NUM_CLASSES, UNLABELED
 from course.models.fcn import small_fcn
-
-RESULTS = Path(__file__).parent / "results"
-RARE = 0.01  # of the training pixels
-MORE, PEAK = (
-    1 / 3,
-    4e-3,
-)  # epochs after the first training, as a part of it, and their learning rate
 
 
 def count(masks):
@@ -31,13 +23,6 @@ def count(masks):
     counts = np.array([np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in masks])
     counts[:, UNLABELED] = 0
     return counts
-
-
-def rare_classes(train, validation):
-    """(classes,) bool: those of the validation part with less than RARE of the training pixels."""
-    pixels = count(train.masks).sum(axis=0)
-    seen = count(validation.masks).any(axis=0)
-    return seen & (pixels > 0) & (pixels < RARE * pixels.sum())
 
 
 def ways(train, size):
@@ -71,30 +56,21 @@ def adjusted(model, images, weights):
     )
 
 
-def scores(validation, guesses, rare):
-    """Pooled over the validation part; boundary F at 2 pixels."""
-    cm = metrics.confusion_matrix(validation.masks, guesses, ignore=UNLABELED)
-    edges = metrics.BoundaryF(tolerance=2, ignore=UNLABELED)
-    for truth, guess in zip(validation.masks, guesses, strict=True):
-        edges.update(truth, guess)
-    return {
-        "mIoU": metrics.mean_iou(cm),
-        "accuracy": metrics.pixel_accuracy(cm),
-        "class accuracy": np.nanmean(metrics.class_accuracy(cm)),
-        "rare IoU": metrics.iou(cm)[rare].mean(),
-        "boundary F": edges.result(),
-    }
+def scores(truth, guesses, rare):
+    """Those of all benchmarks, and the mean over the classes of the share of each that was found."""
+    cm = metrics.confusion_matrix(truth, guesses, ignore=UNLABELED)
+    found = round(float(np.nanmean(metrics.class_accuracy(cm))), 4)
+    return results.scores(truth, guesses, rare) | {"class accuracy": found}
 
 
 def rows_of(seed, train, validation, scale):
     """Yield one row of scores for the first training, its adjustments, and each way on from it."""
-    rare = rare_classes(train, validation)
+    rare = results.rare_classes(train)
     common = {"batch_size": scale.batch, "seed": seed}
 
     def row(name, guesses, seconds):
-        found = scores(validation, guesses, rare)
-        rounded = {name: round(float(value), 4) for name, value in found.items()}
-        return {"seed": seed, "way": name, "seconds": round(seconds), **rounded}
+        found = scores(validation.masks, guesses, rare)
+        return {"seed": seed, "way": name, "seconds": round(seconds), **found}
 
     keras.utils.set_random_seed(seed)
     base = small_fcn(8, width=scale.width, size=scale.size)
@@ -135,20 +111,11 @@ def main():
     scale = environment.scale(dataset)
     samples = dataset.at(scale.size)
     train, validation = samples.split("train"), samples.split("validation")
-    file = RESULTS / f"imbalance-{'synthetic' if dataset.synthetic else 'real'}-{scale.name}.json"
-    rows = json.loads(file.read_text())["rows"] if file.exists() else []
-    about = {
-        "data": dataset.title,
-        "pictures": {"train": len(train), "validation": len(validation)},
-        "rare classes": int(rare_classes(train, validation).sum()),
-        "scale": vars(scale),
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
-    }
+    about = results.about(dataset, scale, train, validation)
+    about |= {"rare classes": len(results.rare_classes(train))}
     print(f"seed  {'way':36s}   mIoU  accuracy  class acc.  rare IoU  boundary F  seconds")
     for seed in options.seeds:
-        rows = [row for row in rows if row["seed"] != seed]
+        rows = []
         for row in rows_of(seed, train, validation, scale):
             rows.append(row)
             print(
@@ -157,9 +124,7 @@ def main():
                 f"{row['seconds']:8d}",
                 flush=True,
             )
-        rows.sort(key=lambda row: row["seed"])
-        RESULTS.mkdir(exist_ok=True)
-        file.write_text(json.dumps({**about, "rows": rows}, indent=1, ensure_ascii=False) + "\n")
+        results.update("imbalance", dataset, scale, about, rows)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ import io
 import json
 from pathlib import Path
 
-import keras
 import nbformat
 
-from course import environment, metrics
+from benchmarks import results
+from course import metrics
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
-RESULTS = Path(__file__).parent / "results"
 
 
 def run(seed):
@@ -61,19 +60,8 @@ def main():
         rows.append({"seed": seed, **measured(names)})
         print(json.dumps(rows[-1]), flush=True)
     dataset, scale = names["dataset"], names["scale"]
-    about = {
-        "data": dataset.title,
-        "pictures": {"train": len(names["train"]), "validation": len(names["validation"])},
-        "scale": vars(scale),
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
-    }
-    name = "synthetic" if dataset.synthetic else "real"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"patches-{name}-{scale.name}.json").write_text(
-        json.dumps({**about, "rows": rows}, indent=1) + "\n"
-    )
+    about = results.about(dataset, scale, names["train"], names["validation"])
+    results.write("patches", dataset, scale, about, rows)
 
 
 if __name__ == "__main__":

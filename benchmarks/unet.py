@@ -7,21 +7,16 @@ written to the results as it ends, over an older one of that model, seed and len
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from benchmarks.fcn import RESULTS
-from benchmarks.fcn import scores as common_scores
-from course import data, environment, inference, metrics, training
-from course.classes import NUM_CLASSES, UNLABELED
+from benchmarks import results
+from course import data, environment, inference, training
 from course.models.fcn import small_fcn
 from course.models.unet import small_unet
-
-RARE = 0.01  # of the training pixels
 
 
 def trainable(model):
@@ -51,20 +46,6 @@ def models(scale):
     }
 
 
-def rare_classes(train):
-    """Ids of the classes that have less than 1 % of the training pixels, and at least one."""
-    pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
-    shares = pixels / pixels.sum()
-    return [i for i in np.flatnonzero((shares > 0) & (shares < RARE)) if i != UNLABELED]
-
-
-def scores(model, validation, rare):
-    """Those of ``benchmarks.fcn``, and the mean IoU over the `rare` classes in the truth."""
-    cm = inference.confusion(model, validation)
-    present = [i for i in rare if cm[i].sum()]
-    return {**common_scores(model, validation), "rare IoU": metrics.iou(cm)[present].mean()}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
@@ -78,21 +59,11 @@ def main():
     epochs = options.epochs or scale.epochs
     samples = dataset.at(scale.size)
     train, validation = samples.split("train"), samples.split("validation")
-    rare = rare_classes(train)
+    rare = results.rare_classes(train)
     builders = models(scale)
     if options.only and options.only not in builders:
         parser.error(f"there is no model {options.only!r}; the models are {', '.join(builders)}")
-    about = {
-        "data": dataset.title,
-        "pictures": {"train": len(train), "validation": len(validation)},
-        "scale": vars(scale),
-        "rare classes": [int(i) for i in rare],
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
-    }
-    name = "synthetic" if dataset.synthetic else "real"
-    file = RESULTS / f"unet-{name}-{scale.name}.json"
+    about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
     print("seed  model     parameters   mIoU  fwIoU  accuracy  boundary F  rare IoU  seconds")
     for seed in options.seeds:
         for label in [options.only] if options.only else builders:
@@ -109,29 +80,18 @@ def main():
                 folder=options.folder and options.folder / f"{label.replace(' ', '-')}-{seed}",
             )
             seconds = max(history.seconds, time.perf_counter() - start)
-            found = scores(model, validation, rare)
             row = {"seed": seed, "model": label, "epochs": epochs, "parameters": trainable(model)}
             row |= {"seconds": round(seconds), "best epoch": history.best_epoch}
-            row |= {key: round(float(value), 4) for key, value in found.items()}
-            write(file, about, row)
+            guesses = inference.predict(model, validation.images)
+            row |= results.scores(validation.masks, guesses, rare)
+            run = ("epochs", "seed", "model")
+            results.update("unet", dataset, scale, about, [row], run)
             print(
                 f"{seed:4d}  {label:9s} {row['parameters']:10,d} {row['mIoU']:6.3f} "
                 f"{row['fwIoU']:6.3f} {row['accuracy']:9.3f} {row['boundary F']:11.3f} "
                 f"{row['rare IoU']:9.3f} {row['seconds']:8d}",
                 flush=True,
             )
-
-
-def write(file, about, row):
-    """Add a row to the results of the same data and scale; an older one of the same run goes."""
-
-    def run(row):
-        return row["epochs"], row["seed"], row["model"]
-
-    rows = json.loads(file.read_text())["rows"] if file.exists() else []
-    rows = sorted([*(r for r in rows if run(r) != run(row)), row], key=run)
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

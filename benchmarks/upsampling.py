@@ -14,12 +14,11 @@ from types import SimpleNamespace
 
 import keras
 
+from benchmarks.results import RESULTS
 from course import environment
 from course.notebooks import read
 
-ROOT = Path(__file__).resolve().parents[1]
-LESSON = ROOT / "notebooks" / "07_upsampling.ipynb"
-RESULTS = ROOT / "benchmarks" / "results"
+LESSON = Path(__file__).parents[1] / "notebooks" / "07_upsampling.ipynb"
 # The cells that import, load data and define; those that train and draw are not among them.
 CELLS = (
     *("setup", "data", "nearest", "measure", "random", "random-shares", "decoder", "redraw"),
@@ -72,8 +71,10 @@ def main():
     for name, switches in NETWORKS.items():
         curves[name] = lesson.race(*switches, seeds=seeds)[0].round(4).tolist()
         for seed, curve in zip(seeds, curves[name], strict=True):
+            gap = sum(held - training for training, held in curve[-3:]) / 3
             print(
-                f"{name:20s} seed {seed}: training, held out at step 50", curve[5], "100", curve[10]
+                f"{name:20s} seed {seed}: training, held out at step 50 {curve[5]}, 100 {curve[10]}; "
+                f"their gap, mean of the last three {gap:.3f}"
             )
     about = {
         "data": lesson.dataset.title,

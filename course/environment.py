@@ -197,7 +197,7 @@ def import_keras():
     """Import Keras and start its device, with the native libraries' chatter filtered."""
     choose_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
-    with _filtered_stderr():
+    with filtered_stderr():
         import keras
 
         keras.ops.zeros(1)  # the device is searched at the first tensor, not at import
@@ -220,7 +220,7 @@ _CHATTER = re.compile(
 
 
 @contextlib.contextmanager
-def _filtered_stderr():
+def filtered_stderr(chatter=_CHATTER):
     """Hold back file descriptor 2, then pass on all of it that is not known chatter.
 
     Native libraries write to the descriptor itself, so replacing
@@ -244,5 +244,5 @@ def _filtered_stderr():
             os.close(saved)
             held.seek(0)
             lines = held.read().decode(errors="replace").splitlines()
-            if kept := [line for line in lines if line.strip() and not _CHATTER.search(line)]:
+            if kept := [line for line in lines if line.strip() and not chatter.search(line)]:
                 print("\n".join(kept), file=sys.stderr)

@@ -1,5 +1,7 @@
 """Layers that the course's models share."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -86,6 +88,82 @@ class CropLike(keras.layers.Layer):
         x, like = inputs
         _, height, width, *_ = ops.shape(like)
         return x[:, :height, :width]
+
+    def compute_output_shape(self, input_shape):
+        (batch, _, _, channels), like = input_shape
+        return (batch, like[1], like[2], channels)
+
+
+@keras.saving.register_keras_serializable(package="course")
+class AtrousMaxPool(keras.layers.Layer):
+    """Max pooling with stride 1 whose window has holes: it keeps the size of the map.
+
+    ``(batch, h, w, c)`` to the same shape. Beyond the edge nothing is larger
+    than what is inside.
+
+    Parameters
+    ----------
+    size : int
+        Taps of the window in each direction.
+    rate : int
+        Distance between neighbouring taps.
+    centred : bool
+        The window stands around its place (for odd sizes), as in a pool with
+        stride 1. Else it starts there, as a pool with stride 2 and padding
+        "same" does on an even map; every second place then has that pool's
+        value.
+    """
+
+    def __init__(self, size, rate=1, centred=False, **options):
+        super().__init__(**options)
+        self.size, self.rate, self.centred = size, rate, centred
+
+    def call(self, x):
+        reach = (self.size - 1) * self.rate
+        rim = (reach // 2, reach - reach // 2) if self.centred else (0, reach)
+        _, height, width, _ = ops.shape(x)
+        x = ops.pad(x, [(0, 0), rim, rim, (0, 0)], constant_values=-float("inf"))
+        taps = [tap * self.rate for tap in range(self.size)]
+        x = functools.reduce(ops.maximum, [x[:, tap : tap + height] for tap in taps])
+        return functools.reduce(ops.maximum, [x[:, :, tap : tap + width] for tap in taps])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = {"size": self.size, "rate": self.rate, "centred": self.centred}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="course")
+class ResizeLike(keras.layers.Layer):
+    """Resize a map bilinearly to another's height and width.
+
+    ``[(batch, h, w, c), (batch, H, W, ...)]`` to ``(batch, H, W, c)``. Corners
+    of the pictures lie on each other, not centres of their corner pixels
+    (PyTorch's ``align_corners=False``).
+    """
+
+    def call(self, inputs):
+        x, like = inputs
+        size = ops.shape(like)[1:3]
+        if all(isinstance(n, int) for n in size):
+            return ops.image.resize(x, size, interpolation="bilinear")
+        # Keras compares the size with 0, which TensorFlow refuses for one known only at run time.
+        for axis, n in zip((1, 2), size, strict=True):
+            x = self._resized(x, n, axis)
+        return x
+
+    def _resized(self, x, size, axis):
+        last = ops.shape(x)[axis] - 1
+        steps = (ops.cast(ops.arange(size), "float32") + 0.5) / ops.cast(size, "float32")
+        place = steps * ops.cast(last + 1, "float32") - 0.5
+        place = ops.clip(place, 0, ops.cast(last, "float32"))
+        before = ops.cast(place, "int32")
+        after = ops.minimum(before + 1, last)
+        share = ops.cast(place - ops.cast(before, "float32"), x.dtype)
+        share = ops.reshape(share, (-1, 1, 1) if axis == 1 else (-1, 1))
+        return ops.take(x, before, axis) * (1 - share) + ops.take(x, after, axis) * share
 
     def compute_output_shape(self, input_shape):
         (batch, _, _, channels), like = input_shape

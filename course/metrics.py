@@ -163,22 +163,48 @@ class BoundaryF:
         self._counts = np.zeros((4, classes), np.int64)
 
     def update(self, truth, guess):
-        """Add one picture: `truth` and `guess` are (height, width) integer ids. Returns self."""
+        """Add one picture or several.
+
+        Parameters
+        ----------
+        truth, guess : integer array-likes of one shape, (height, width) or (pictures, height, width)
+            Class ids.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ or are others than these, an array does not
+            hold integers, or an id is outside 0 to classes - 1. Nothing is
+            added then.
+        """
         truth, guess = _pair(truth, guess, self.classes)
-        if truth.ndim != 2:
+        if truth.ndim not in (2, 3):
             raise ValueError(
-                f"Outlines are of one mask, (height, width), but this array has {truth.shape}."
+                "Outlines are of masks (height, width) or (pictures, height, width), "
+                f"but truth and guess have {truth.shape}."
             )
         ignored = np.isin(truth, self.ignore)
         _check_range("truth", truth, ~ignored, self.classes)
         _check_range("guess", guess, ~ignored, self.classes)
+        if truth.ndim == 2:
+            self._add(truth, guess, ignored)
+        else:
+            for picture in zip(truth, guess, ignored, strict=True):
+                self._add(*picture)
+        return self
+
+    def _add(self, truth, guess, ignored):
+        """Count the boundary pixels of one picture; all three arguments are (height, width)."""
         drawn, drawn_guess = _boundary(truth), _boundary(guess)
         for c in np.setdiff1d(np.union1d(truth[~ignored], guess[~ignored]), self.ignore):
             true, guessed = drawn & (truth == c), drawn_guess & (guess == c)
             found, right = true & self._near(guessed), guessed & self._near(true)
             held = right | (guessed & ~ignored)
             self._counts[:, c] += [np.count_nonzero(of) for of in (true, found, held, right)]
-        return self
 
     def per_class(self):
         """(classes,) float64 F-scores, nan for a class without a boundary in the truth."""
@@ -203,7 +229,11 @@ class BoundaryF:
 
 
 def boundary_f(truth, guess, tolerance=2, ignore=None, classes=NUM_CLASSES):
-    """The boundary F-score of one pair of masks, a float; see :class:`BoundaryF`."""
+    """The boundary F-score of one pair of masks, or pooled over several; see :class:`BoundaryF`.
+
+    `truth` and `guess` are integer ids (height, width) or (pictures, height, width).
+    Returns a float.
+    """
     return BoundaryF(tolerance, ignore, classes).update(truth, guess).result()
 
 

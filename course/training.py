@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course import environment
+from course import distribution, environment
 from course.classes import UNLABELED
 from course.data import Augmentation, Batches
 from course.losses import CrossEntropy, square_root_weights
@@ -63,6 +63,7 @@ def fit(
     augment=Augmentation(),
     seed=0,
     folder=None,
+    devices=None,
 ):
     """Train `model` on `train`; leave it with the weights of its best epoch.
 
@@ -86,6 +87,9 @@ def fit(
     folder : path, optional
         Save the state here after each epoch. If training is interrupted, the
         same call takes up where it stopped; once finished, it only loads.
+    devices : sequence of str, optional
+        Names of the devices that share each batch; all GPUs by default, as
+        :func:`course.distribution.devices` chooses them.
 
     Returns
     -------
@@ -104,7 +108,62 @@ def fit(
     far, which before the end of the first epoch are those from before training.
     """
     batches = Batches(train, batch_size, augment, shuffle=True, seed=seed)
-    checks = Batches(validation, batch_size) if validation is not None else None
+    names = distribution.devices(batches.batch_size, devices)
+    if len(names) > 1:
+        print(f"Training on {len(names)} {names[0].split(':')[0].upper()}s.")
+    checks = validation is not None and distribution.even(Batches(validation, batch_size), names)
+    loss = loss or weighted_cross_entropy(train, model.output_shape[-1])
+    compile(model, train, learning_rate, loss)
+    run = {
+        "epochs": epochs,
+        "pictures": len(train),
+        "validation pictures": len(validation) if validation is not None else 0,
+        "batch size": batches.batch_size,
+        "learning rate": learning_rate,
+        "seed": seed,
+        "parameters": model.count_params(),
+    }
+    with distribution.spread(model, names) as trained:
+        if trained is not model:
+            compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
+            _set_random_states(trained, _get_random_states(model))
+        keeper = _Keeper(trained, batches, run, folder)
+        try:
+            keeper.resume(trained)
+            trained.fit(
+                batches,
+                validation_data=checks or None,
+                epochs=epochs,
+                initial_epoch=len(keeper.history),
+                shuffle=False,  # Batches shuffles itself, from the seed
+                callbacks=[
+                    keeper,
+                    keras.callbacks.LearningRateScheduler(
+                        lambda epoch: learning_rate_at(epoch, epochs, learning_rate)
+                    ),
+                ],
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            # JAX gives a step's state away to the next: of a step broken off, nothing is left.
+            _set_random_states(trained, keeper.random)
+            print(f"Interrupted in epoch {len(keeper.history) + 1} of {epochs}; {keeper.kept}.")
+        finally:
+            keeper.bar.close()
+            trained.set_weights(keeper.best)
+    if trained is not model:
+        model.set_weights(keeper.best)
+        _set_random_states(model, _get_random_states(trained))
+    if keeper.lost is not None:
+        raise FloatingPointError(
+            f"The loss became {keeper.lost} in epoch {len(keeper.history) + 1}; {keeper.kept}. "
+            f"Try a learning rate below {learning_rate}."
+        )
+    return keeper.history
+
+
+def compile(model, train, learning_rate=4e-3, loss=None):
+    """Give `model` the optimizer, loss and metric that :func:`fit` trains with; the arguments are its."""
     classes = model.output_shape[-1]
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
@@ -115,45 +174,6 @@ def fit(
         if (environment.backend(), environment.device()) == ("tensorflow", "cpu")
         else "auto",
     )
-    run = {
-        "epochs": epochs,
-        "pictures": len(train),
-        "validation pictures": len(validation) if validation is not None else 0,
-        "batch size": batches.batch_size,
-        "learning rate": learning_rate,
-        "seed": seed,
-        "parameters": model.count_params(),
-    }
-    keeper = _Keeper(model, batches, run, folder)
-    try:
-        keeper.resume(model)
-        model.fit(
-            batches,
-            validation_data=checks,
-            epochs=epochs,
-            initial_epoch=len(keeper.history),
-            shuffle=False,  # Batches shuffles itself, from the seed
-            callbacks=[
-                keeper,
-                keras.callbacks.LearningRateScheduler(
-                    lambda epoch: learning_rate_at(epoch, epochs, learning_rate)
-                ),
-            ],
-            verbose=0,
-        )
-    except KeyboardInterrupt:
-        # JAX gives a step's state away to the next: of a step broken off, nothing is left.
-        _set_random_states(model, keeper.random)
-        print(f"Interrupted in epoch {len(keeper.history) + 1} of {epochs}; {keeper.kept}.")
-    finally:
-        keeper.bar.close()
-        model.set_weights(keeper.best)
-    if keeper.lost is not None:
-        raise FloatingPointError(
-            f"The loss became {keeper.lost} in epoch {len(keeper.history) + 1}; {keeper.kept}. "
-            f"Try a learning rate below {learning_rate}."
-        )
-    return keeper.history
 
 
 def learning_rate_at(epoch, epochs, peak):

@@ -180,26 +180,26 @@ REAL = [
 
 
 def test_chatter_is_dropped_and_the_rest_passed_on(capfd):
-    with environment._filtered_stderr():
+    with environment.filtered_stderr():
         os.write(2, (REAL[0] + "\n" + CHATTER + "\n".join(REAL[1:]) + "\n").encode())
     assert capfd.readouterr().err.splitlines() == REAL
 
 
 def test_only_chatter_is_silence(capfd):
-    with environment._filtered_stderr():
+    with environment.filtered_stderr():
         os.write(2, CHATTER.encode())
     assert capfd.readouterr().err == ""
 
 
 def test_what_was_held_back_is_shown_when_something_fails(capfd):
-    with pytest.raises(ImportError), environment._filtered_stderr():
+    with pytest.raises(ImportError), environment.filtered_stderr():
         os.write(2, b"libcudnn.so.9: cannot open shared object file\n")
         raise ImportError
     assert "libcudnn" in capfd.readouterr().err
 
 
 def test_stderr_works_as_before_afterwards(capfd):
-    with environment._filtered_stderr():
+    with environment.filtered_stderr():
         pass
     os.write(2, CHATTER.encode())
     assert capfd.readouterr().err == CHATTER
@@ -215,7 +215,7 @@ def test_no_stderr_to_hold_back(monkeypatch, broken):
             "TemporaryFile",
             lambda: (_ for _ in ()).throw(FileNotFoundError()),
         )
-    with environment._filtered_stderr():
+    with environment.filtered_stderr():
         done = True
     assert done
 

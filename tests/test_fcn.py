@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+from models import assert_close, count, pictures, randomise, unallocated
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course.layers import bilinear_kernel
@@ -12,17 +13,8 @@ from course.models.backbones import VGG16_DEPTHS, vgg
 from course.models.fcn import STRIDES, fcn, small_fcn
 
 
-def parameters(build):
-    """Count without allocating: in this scope variables have shapes and no values."""
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            return build().count_params()
-    finally:
-        keras.utils.clear_session()  # forgets the variables that wait for their values
-
-
 @pytest.mark.parametrize(
-    ("stride", "classes", "count"),
+    ("stride", "classes", "parameters"),
     [
         (32, 21, 136_152_917),
         (16, 21, 134_815_994),
@@ -31,39 +23,22 @@ def parameters(build):
         (8, 23, 134_524_837),
     ],
 )
-def test_parameters_of_the_paper(stride, classes, count):
-    assert parameters(lambda: fcn(stride, classes)) == count
+@unallocated()
+def test_parameters_of_the_paper(stride, classes, parameters):
+    assert count(fcn(stride, classes).weights) == parameters
 
 
+@unallocated()
 def test_parameters_of_vgg16():
-    def trunk():
-        images = keras.Input((None, None, 3))
-        return keras.Model(images, vgg(images)[32])
-
-    assert parameters(trunk) == 14_714_688
+    images = keras.Input((None, None, 3))
+    assert count(keras.Model(images, vgg(images)[32]).weights) == 14_714_688
     assert sum(VGG16_DEPTHS) == 13
 
 
 @functools.cache
 def random_model(stride, width=2, classes=3):
-    """A small FCN of any size with random weights everywhere: fresh scores are zero and would hide faults."""
-    model = small_fcn(stride, classes=classes, width=width)
-    rng = np.random.default_rng(stride)
-    for variable in model.weights:
-        value = rng.normal(0, 0.3, variable.shape)
-        variable.assign(1 + np.abs(value) if variable.name == "moving_variance" else value)
-    return model
-
-
-def assert_close(got, expected):
-    """Equal but for float32's rounding, and not because all is zero."""
-    scale = np.abs(expected).max()
-    assert expected.std() > 0.01 * scale
-    np.testing.assert_allclose(got, expected, atol=1e-4 * scale)
-
-
-def pictures(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*shape, 3)).astype("uint8")
+    """A small FCN of any size with random weights everywhere: fresh scores are zero."""
+    return randomise(small_fcn(stride, classes=classes, width=width), seed=stride)
 
 
 # A second implementation, in plain numpy: one picture, channels last.

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from keras import ops
 
-from course.layers import Bilinear, CropLike, MaxPoolWithIndices, Unpool, bilinear_kernel, upsample
+from course.layers import (
+    AtrousMaxPool,
+    Bilinear,
+    CropLike,
+    MaxPoolWithIndices,
+    ResizeLike,
+    Unpool,
+    bilinear_kernel,
+    upsample,
+)
 
 
 def shelhamer(size):
@@ -283,3 +292,78 @@ def test_one_network_unpools_any_size_and_survives_saving(tmp_path):
         x = distinct((2, *size, 2))
         expected = unpooled_by_loops(*pooled_by_loops(x))[:, : size[0], : size[1]]
         np.testing.assert_array_equal(loaded.predict_on_batch(x), expected)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize(("size", "rate"), [(2, 1), (2, 2), (3, 1), (3, 2), (3, 4)])
+def test_atrous_pooling_equals_its_windows_one_by_one(size, rate, centred):
+    x = distinct((2, 6, 7, 3)) - 1000  # below zero, which a padding with zeros would show
+    start = -((size - 1) * rate // 2) if centred else 0
+    expected = np.full_like(x, -np.inf)
+    for n, row, column, channel in np.ndindex(x.shape):
+        for down, right in np.ndindex(size, size):
+            at = (row + start + down * rate, column + start + right * rate)
+            if 0 <= at[0] < 6 and 0 <= at[1] < 7:
+                value = max(expected[n, row, column, channel], x[n, *at, channel])
+                expected[n, row, column, channel] = value
+    pool = AtrousMaxPool(size, rate, centred)
+    np.testing.assert_array_equal(ops.convert_to_numpy(pool(x)), expected)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_atrous_pooling_holds_the_values_of_a_pool_with_stride(size):
+    x = distinct((1, 8, 6, 2))
+    strided = keras.layers.MaxPooling2D(size, strides=2, padding="same")(x)
+    around = keras.layers.MaxPooling2D(size, strides=1, padding="same")(x)
+    dense = ops.convert_to_numpy(AtrousMaxPool(size)(x))
+    np.testing.assert_array_equal(dense[:, ::2, ::2], ops.convert_to_numpy(strided))
+    if size == 3:
+        centred = AtrousMaxPool(size, centred=True)(x)
+        np.testing.assert_array_equal(ops.convert_to_numpy(centred), ops.convert_to_numpy(around))
+
+
+def test_atrous_pooling_keeps_half_precision():
+    out = AtrousMaxPool(3, 2, dtype="mixed_float16")(distinct((1, 3, 4, 1)))
+    assert keras.backend.standardize_dtype(out.dtype) == "float16"
+    assert np.isfinite(ops.convert_to_numpy(out)).all()
+
+
+@pytest.mark.parametrize("size", [(12, 14), (13, 22), (60, 7)])
+def test_resizing_equals_opencv(size):
+    cv2 = pytest.importorskip("cv2")
+    x = np.random.default_rng(0).random((2, 6, 7, 3), dtype="float32")
+    got = ops.convert_to_numpy(ResizeLike()([x, np.zeros((2, *size, 1), "float32")]))
+    for one, picture in zip(got, x, strict=True):
+        expected = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(one, expected, atol=1e-5)
+
+
+def test_resizing_to_sizes_known_only_at_run_time_is_the_same():
+    x, like = keras.Input((None, None, 3)), keras.Input((None, None, 1))
+    model = keras.Model([x, like], ResizeLike()([x, like]))
+    for small, large in (((6, 7), (13, 30)), ((1, 1), (4, 5)), ((8, 3), (8, 3)), ((9, 9), (5, 20))):
+        maps = np.random.default_rng(0).random((2, *small, 3), dtype="float32")
+        fixed = ResizeLike()([maps, np.zeros((2, *large, 1), "float32")])
+        got = model.predict_on_batch([maps, np.zeros((2, *large, 1), "float32")])
+        np.testing.assert_allclose(got, ops.convert_to_numpy(fixed), atol=1e-6)
+
+
+def test_resizing_lays_corners_on_corners():
+    line = np.array([0, 8], "float32").reshape(1, 1, 2, 1)
+    got = ResizeLike()([line, np.zeros((1, 1, 4, 1), "float32")])
+    # The four pixels' centres lie at −¼, ¼, ¾ and 1¼ of the two; beyond the outer ones nothing changes.
+    np.testing.assert_allclose(ops.convert_to_numpy(got).ravel(), [0, 2, 6, 8], atol=1e-6)
+
+
+def test_pooling_and_resizing_know_their_shapes_and_survive_saving(tmp_path):
+    x, like = keras.Input((None, None, 2)), keras.Input((None, None, 3))
+    assert AtrousMaxPool(3)(keras.Input((5, 8, 7))).shape == (None, 5, 8, 7)
+    assert ResizeLike()([x, keras.Input((33, 47, 3))]).shape == (None, 33, 47, 2)
+    pooled = AtrousMaxPool(3, 2, centred=True)(x)
+    model = keras.Model([x, like], ResizeLike()([pooled, like]))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    maps = [distinct((1, 5, 6, 2)), np.zeros((1, 9, 14, 3), "float32")]
+    got = loaded.predict_on_batch(maps)
+    assert got.shape == (1, 9, 14, 2)
+    np.testing.assert_array_equal(got, model.predict_on_batch(maps))

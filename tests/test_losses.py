@@ -522,6 +522,7 @@ def test_sum_adds():
         Sum([])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_other_backends(backend):
     """Tests of the loss once more, in a process of another backend."""

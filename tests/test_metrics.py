@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -208,11 +209,12 @@ def brute_force_boundary_counts(truth, guess, tolerance, ignored, classes):
 @pytest.mark.parametrize("ignored", [None, 0])
 def test_boundary_f_is_the_brute_force_one(seed, tolerance, ignored):
     rng = np.random.default_rng(seed)
-    pooled, counts = BoundaryF(tolerance, ignored, classes=6), 0
+    pooled, counts, pairs = BoundaryF(tolerance, ignored, classes=6), 0, []
     for _ in range(2):
         truth, guess = blobs(rng), blobs(rng)
         guess = np.where(rng.random(truth.shape) < 0.97, truth, guess)
         guess = np.roll(guess, 2, axis=1)
+        pairs.append((truth, guess))
         pooled.update(truth, guess)
         counts = counts + brute_force_boundary_counts(truth, guess, tolerance, ignored, 6)
     true, found, guessed, right = counts
@@ -223,6 +225,10 @@ def test_boundary_f_is_the_brute_force_one(seed, tolerance, ignored):
     np.testing.assert_allclose(pooled.per_class(), expected)
     assert pooled.result() == pytest.approx(np.nanmean(expected))
     assert 0 < pooled.result() < 1
+    truths, guesses = (np.stack(masks) for masks in zip(*pairs, strict=True))
+    together = BoundaryF(tolerance, ignored, classes=6).update(truths, guesses)
+    np.testing.assert_array_equal(together.per_class(), pooled.per_class())
+    assert boundary_f(truths, guesses, tolerance, ignored, classes=6) == pooled.result()
 
 
 def square(top, left):
@@ -260,9 +266,28 @@ def test_boundaries_on_ignored_pixels_are_not_held_against_the_guess():
     assert boundary_f(truth, guess, tolerance=2, ignore=0) < 1
 
 
-def test_boundaries_are_of_one_picture():
-    with pytest.raises(ValueError, match=r"\(2, 4, 4\)"):
-        boundary_f(np.zeros((2, 4, 4), int), np.zeros((2, 4, 4), int))
+def test_no_boundary_between_two_pictures():
+    pictures = np.stack([np.full((5, 5), 1), np.full((5, 5), 2)])
+    assert np.isnan(boundary_f(pictures, pictures))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 1)])
+def test_boundaries_are_of_pictures(shape):
+    with pytest.raises(ValueError, match=re.escape(f"width), but truth and guess have {shape}")):
+        boundary_f(np.zeros(shape, int), np.zeros(shape, int))
+
+
+def test_a_bad_id_in_a_later_picture_adds_nothing():
+    truth = np.stack([square(6, 6), square(6, 6)])
+    guess = truth.copy()
+    guess[1, 0, 3] = 24
+    pooled = BoundaryF()
+    with pytest.raises(ValueError, match=r"guess.* 24 .*\(1, 0, 3\)"):
+        pooled.update(truth, guess)
+    assert np.isnan(pooled.result())
+
+
+def test_a_negative_tolerance_is_refused():
     with pytest.raises(ValueError, match="tolerance"):
         BoundaryF(tolerance=-1)
 
@@ -397,6 +422,7 @@ def test_keras_metric_in_fit_and_evaluate(precision, jit_compile):
     assert result["weighted"] == pytest.approx(expected, rel=close)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_other_backends(backend):
     """Tests of the Keras metric once more, in a process of another backend."""

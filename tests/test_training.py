@@ -155,6 +155,7 @@ t.run(folder=sys.argv[1], augment=crash)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up_where_it_was(tmp_path, capsys, uninterrupted):
     folder = tmp_path / "run"
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), *filter(None, sys.path)])

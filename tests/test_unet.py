@@ -6,54 +6,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from models import assert_close, count, pictures, randomise, unallocated
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course.layers import MirrorPad
 from course.losses import CrossEntropy
 from course.models.backbones import BACKBONES
 from course.models.unet import backbone_unet, output_size, small_unet, unet
-
-
-def count(build, trainable=False):
-    """Parameters, without allocating: in this scope variables have shapes and no values."""
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            model = build()
-            weights = model.trainable_weights if trainable else model.weights
-            return sum(int(np.prod(w.shape)) for w in weights)
-    finally:
-        keras.utils.clear_session()  # forgets the variables that wait for their values
-
-
-def shape(build):
-    """What the model returns, (height, width, classes), without allocating."""
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            return build().output_shape[1:]
-    finally:
-        keras.utils.clear_session()
-
-
-def pictures(*shape, channels=3, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*shape, channels)).astype("uint8")
-
-
-def randomise(model, seed=0):
-    """Random weights everywhere: what starts at zero or one would hide faults."""
-    rng = np.random.default_rng(seed)
-    for variable in model.weights:
-        value = rng.normal(0, 0.3, variable.shape)
-        if "seed" not in variable.name:
-            variable.assign(1 + np.abs(value) if variable.name == "moving_variance" else value)
-    return model
-
-
-def assert_close(got, expected):
-    """Equal but for float32's rounding, and not because all is zero."""
-    scale = np.abs(expected).max()
-    assert expected.std() > 0.01 * scale
-    np.testing.assert_allclose(got, expected, atol=1e-4 * scale)
-
 
 # -- the paper's network -----------------------------------------------------------------------
 
@@ -63,19 +22,23 @@ def assert_close(got, expected):
     [(2, 1, 31_030_658), (23, 3, 31_033_175), (24, 3, 31_033_240)],
 )
 @pytest.mark.parametrize("padding", ["valid", "same"])
+@unallocated()
 def test_parameters_of_the_paper(classes, channels, padding, parameters):
-    assert count(lambda: unet(classes, channels, padding)) == parameters
+    assert count(unet(classes, channels, padding).weights) == parameters
 
 
+@unallocated()
 def test_parameters_with_batch_normalization():
-    assert count(lambda: unet(2, batch_norm=True), trainable=True) == 31_037_698
+    assert count(unet(2, batch_norm=True).trainable_weights) == 31_037_698
 
 
+@unallocated()
 def test_the_paper_makes_388_of_572():
-    assert shape(lambda: unet(2, 1, size=(572, 572))) == (388, 388, 2)
-    assert shape(lambda: unet(2, 1, padding="same", size=(572, 572))) == (572, 572, 2)
+    assert unet(2, 1, size=(572, 572)).output_shape == (None, 388, 388, 2)
+    assert unet(2, 1, padding="same", size=(572, 572)).output_shape == (None, 572, 572, 2)
 
 
+@unallocated()
 def test_maps_of_the_paper():
     # Figure 1 of the paper: the last map of each level, and what is left of the skip.
     wanted = {
@@ -90,13 +53,8 @@ def test_maps_of_the_paper():
         "up_1_crop": (392, 64),
         "up_1_relu2": (388, 64),
     }
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            model = unet(2, 1, size=(572, 572))
-            found = {name: model.get_layer(name).output.shape[2:] for name in wanted}
-    finally:
-        keras.utils.clear_session()
-    assert found == wanted
+    model = unet(2, 1, size=(572, 572))
+    assert {name: model.get_layer(name).output.shape[2:] for name in wanted} == wanted
 
 
 def test_dropout_stands_at_the_end_of_the_way_down():
@@ -329,9 +287,10 @@ def test_without_skips_nothing_goes_around_the_last_map():
 
 
 @pytest.mark.parametrize("width", [4, 12])
+@unallocated()
 def test_what_skips_cost(width):
-    with_skips = count(lambda: small_unet(width))
-    assert with_skips - count(lambda: small_unet(width, skips=False)) == 765 * width**2
+    with_skips, without = (count(small_unet(width, skips=skips).weights) for skips in (True, False))
+    assert with_skips - without == 765 * width**2
 
 
 # -- training and files ------------------------------------------------------------------------
@@ -390,20 +349,17 @@ def test_logits_stay_float32_in_mixed_precision(padding):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
+@unallocated()
 def test_every_backbone_makes_a_unet(name):
-    """Shapes and the five joins; without allocating, for three of them are large."""
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            model = backbone_unet(name, width=4, classes=3, decoder_width=4, size=(33, 47))
-            assert model.output_shape == (None, 33, 47, 3)
-            joined = {n.name for n in model.layers if n.name.endswith("_join")}
-            assert joined == {f"up_{stride}_join" for stride in (16, 8, 4, 2)}
-            assert model.get_layer("up_16").output.shape[1:] == (4, 4, 64)
-    finally:
-        keras.utils.clear_session()
+    """Shapes and the four joins; without allocating, for three of them are large."""
+    model = backbone_unet(name, width=4, classes=3, decoder_width=4, size=(33, 47))
+    assert model.output_shape == (None, 33, 47, 3)
+    joined = {n.name for n in model.layers if n.name.endswith("_join")}
+    assert joined == {f"up_{stride}_join" for stride in (16, 8, 4, 2)}
+    assert model.get_layer("up_16").output.shape[1:] == (4, 4, 64)
 
 
-@pytest.mark.parametrize("name", ["vgg", "resnet"])
+@pytest.mark.parametrize("name", ["vgg", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_over_a_small_backbone_all_variables_learn_and_odd_sizes_are_mirrored(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = backbone_unet(name, width=4, classes=3, decoder_width=4)

@@ -1,11 +1,9 @@
 """AlexNet: the network that made deep learning the way to classify pictures."""
 
-from keras import layers
-
-from course.models.backbones.conv import conv_relu
+from course.models.backbones.conv import conv_relu, pool, rate_at
 
 
-def alexnet(inputs, width=64, batch_norm=False):
+def alexnet(inputs, width=64, batch_norm=False, output_stride=32):
     """The convolutional part of AlexNet: five convolutions, the first 11×11 with stride 4.
 
     Parameters
@@ -18,6 +16,9 @@ def alexnet(inputs, width=64, batch_norm=False):
     batch_norm : bool
         Normalise after each convolution, which then has no bias. The papers'
         networks do not.
+    output_stride : 8, 16 or 32
+        Of the last map. Strides beyond it are turned into rates: see
+        :func:`course.models.backbones.backbone`.
 
     Returns
     -------
@@ -44,17 +45,15 @@ def alexnet(inputs, width=64, batch_norm=False):
     networks*, arXiv:1404.5997, 2014.
     """
 
-    def conv(x, channels, size, name, strides=1):
-        return conv_relu(x, channels, size, name, strides, batch_norm)
+    def conv(x, channels, size, name, strides=1, rate=1):
+        return conv_relu(x, channels, size, name, strides, batch_norm, rate)
 
-    def pool(x, name):
-        return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)
-
+    rate = rate_at(16, output_stride)
     features = {2: conv(inputs, width, 3, "beside", strides=2)}
     x = features[4] = conv(inputs, width, 11, "conv1", strides=4)
-    x = features[8] = conv(pool(x, "pool1"), 3 * width, 5, "conv2")
-    x = conv(pool(x, "pool2"), 6 * width, 3, "conv3")
-    x = conv(x, 4 * width, 3, "conv4")
-    x = features[16] = conv(x, 4 * width, 3, "conv5")
-    features[32] = pool(x, "pool5")
+    x = features[8] = conv(pool(x, 3, "pool1", 8, output_stride), 3 * width, 5, "conv2")
+    x = conv(pool(x, 3, "pool2", 16, output_stride), 6 * width, 3, "conv3", rate=rate)
+    x = conv(x, 4 * width, 3, "conv4", rate=rate)
+    x = features[min(16, output_stride)] = conv(x, 4 * width, 3, "conv5", rate=rate)
+    features[output_stride] = pool(x, 3, "pool5", 32, output_stride)
     return features

@@ -2,7 +2,8 @@
 
 from keras import layers
 
-from course.models.backbones.conv import conv_relu
+from course.layers import AtrousMaxPool
+from course.models.backbones.conv import conv_relu, pool, rate_at
 
 # Channels of each module's four branches as in table 1 of the paper: 1×1; 3×3 and 5×5,
 # each after a 1×1 that narrows ("reduce"); 1×1 after a pool.
@@ -19,7 +20,7 @@ INCEPTIONS = {
 }
 
 
-def inception(x, branches, name, batch_norm=False):
+def inception(x, branches, name, batch_norm=False, rate=1):
     """An inception module: windows of three sizes and a pool, side by side on the same input.
 
     Parameters
@@ -30,6 +31,8 @@ def inception(x, branches, name, batch_norm=False):
         them, and of the 1×1 after the pool.
     name : str
         Of the module; its layers are called ``name_1x1`` and so on.
+    rate : int
+        Distance between neighbouring taps of each window.
 
     Returns
     -------
@@ -37,21 +40,21 @@ def inception(x, branches, name, batch_norm=False):
     """
 
     def conv(x, channels, size, branch):
-        return conv_relu(x, channels, size, f"{name}_{branch}", batch_norm=batch_norm)
+        return conv_relu(x, channels, size, f"{name}_{branch}", batch_norm=batch_norm, rate=rate)
 
     one, (reduce3, three), (reduce5, five), after_pool = branches
-    pool = layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool")
+    around = AtrousMaxPool(3, rate, centred=True, name=f"{name}_pool")
     return layers.Concatenate(name=name)(
         [
             conv(x, one, 1, "1x1"),
             conv(conv(x, reduce3, 1, "3x3_reduce"), three, 3, "3x3"),
             conv(conv(x, reduce5, 1, "5x5_reduce"), five, 5, "5x5"),
-            conv(pool(x), after_pool, 1, "pool_proj"),
+            conv(around(x), after_pool, 1, "pool_proj"),
         ]
     )
 
 
-def googlenet(inputs, width=64, batch_norm=False):
+def googlenet(inputs, width=64, batch_norm=False, output_stride=32):
     """The convolutional part of GoogLeNet (Inception v1): a stem and nine inception modules.
 
     Parameters
@@ -63,6 +66,9 @@ def googlenet(inputs, width=64, batch_norm=False):
     batch_norm : bool
         Normalise after each convolution, which then has no bias. The paper's
         network does not.
+    output_stride : 8, 16 or 32
+        Of the last map. Strides beyond it are turned into rates: see
+        :func:`course.models.backbones.backbone`.
 
     Returns
     -------
@@ -89,16 +95,14 @@ def googlenet(inputs, width=64, batch_norm=False):
     def conv(x, channels, size, name, strides=1):
         return conv_relu(x, scaled(channels), size, name, strides, batch_norm)
 
-    def pool(x, name):
-        return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)
-
     features = {}
     x = features[2] = conv(inputs, 64, 7, "conv1", strides=2)
-    x = conv(pool(x, "pool1"), 64, 1, "conv2_reduce")
+    x = conv(pool(x, 3, "pool1", 4, output_stride), 64, 1, "conv2_reduce")
     x = features[4] = conv(x, 192, 3, "conv2")
     for stride, modules in ((8, "3a 3b"), (16, "4a 4b 4c 4d 4e"), (32, "5a 5b")):
-        x = pool(x, f"pool_to_{stride}")
+        x = pool(x, 3, f"pool_to_{stride}", stride, output_stride)
+        rate = rate_at(stride, output_stride)
         for module in modules.split():
-            x = inception(x, scaled(INCEPTIONS[module]), f"inception_{module}", batch_norm)
-        features[stride] = x
+            x = inception(x, scaled(INCEPTIONS[module]), f"inception_{module}", batch_norm, rate)
+        features[min(stride, output_stride)] = x
     return features

@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import re
 import socket
 import urllib.error
 
 import keras
 from keras import layers, ops
 
+from course.models.backbones.conv import rate_at
 from course.models.backbones.vgg import vgg
 
 PATIENCE = 10  # seconds without an answer after which a download is given up
@@ -31,52 +33,86 @@ MOBILENET_LAYERS = (
 )
 
 
-def vgg16(images, weights=None):
+def vgg16(images, weights=None, output_stride=32):
     """VGG-16 on pictures 0 to 255, as :func:`course.models.backbones.backbone` returns it.
 
     Our own layers with Keras's weights: the two networks differ only where a
     pool meets an odd number of rows or columns, of which Keras's drops the last.
     """
     scaled = keras.Input((None, None, 3))
-    core = keras.Model(scaled, list(vgg(scaled).values()), name="vgg16")
+    core = keras.Model(
+        scaled, list(vgg(scaled, output_stride=output_stride).values()), name="vgg16"
+    )
     _load(core, keras.applications.VGG16, "VGG-16", weights)
     return _maps(core, _centred_bgr(images))
 
 
-def resnet50(images, weights=None):
+def resnet50(images, weights=None, output_stride=32):
     """ResNet-50 on pictures 0 to 255, as :func:`course.models.backbones.backbone` returns it."""
-    core = _core(keras.applications.ResNet50, RESNET_LAYERS, "resnet50")
+    core = _core(keras.applications.ResNet50, RESNET_LAYERS, "resnet50", output_stride)
     _load(core, keras.applications.ResNet50, "ResNet-50", weights)
     return _maps(core, _centred_bgr(images))
 
 
-def mobilenet_v2(images, weights=None):
+def mobilenet_v2(images, weights=None, output_stride=32):
     """MobileNetV2 on pictures 0 to 255, as :func:`course.models.backbones.backbone` returns it.
 
     Sandler and others, *MobileNetV2: Inverted Residuals and Linear
     Bottlenecks*, CVPR 2018.
     """
-    core = _core(keras.applications.MobileNetV2, MOBILENET_LAYERS, "mobilenet_v2")
+    core = _core(keras.applications.MobileNetV2, MOBILENET_LAYERS, "mobilenet_v2", output_stride)
     for layer in core.layers:
         if isinstance(layer, layers.ZeroPadding2D):
             # Before its strided convolutions Keras pads one row at the bottom, which is right for
-            # even sizes. A second row is never read there, and makes odd sizes round up.
-            layer.padding = ((0, 2), (0, 2))
+            # even sizes. A second row is never read there, and makes odd sizes round up. Where the
+            # stride is gone, the window hangs over by two taps.
+            reach = 2 * rate_at(_stride_at(layer.name) // 2, output_stride)
+            layer.padding = ((0, reach), (0, reach))
     _load(core, keras.applications.MobileNetV2, "MobileNetV2", weights)
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
     return _maps(core, scaled)
 
 
-def _core(application, names, title):
-    """A network of ``keras.applications`` for any size, returning the maps of the layers `names`."""
+def _core(application, names, title, output_stride):
+    """A network of ``keras.applications`` for any size, returning the maps of the layers `names`.
+
+    `names` are for strides 2 to 32; up to `output_stride`, the last map takes the last place.
+    """
     network = application(include_top=False, weights=None, input_shape=(None, None, 3))
+    if output_stride < 32:
+        network = keras.models.clone_model(
+            network, clone_function=lambda layer: _with_rate(layer, output_stride)
+        )
+    names = (*names[: STRIDES.index(output_stride)], names[-1])
     return keras.Model(
         network.input, [network.get_layer(name).output for name in names], name=title
     )
 
 
+def _with_rate(layer, output_stride):
+    """A copy of `layer` whose stride, where it leads beyond `output_stride`, is a rate instead."""
+    config = layer.get_config()
+    stride = _stride_at(layer.name)
+    if stride > output_stride and "strides" in config:
+        if tuple(config["strides"]) != (1, 1):
+            stride //= 2  # its own window lies on the map before the stride
+            config["strides"] = (1, 1)
+        if tuple(config["kernel_size"]) != (1, 1):
+            config["dilation_rate"] = rate_at(stride, output_stride)
+    return layer.__class__.from_config(config)
+
+
+def _stride_at(name):
+    """The stride of the map that a layer of ResNet-50 or MobileNetV2 makes, by the layer's name."""
+    if stage := re.match(r"conv([2-5])_", name):
+        return 2 ** int(stage[1])
+    if block := re.match(r"block_(\d+)_", name):
+        return 2 ** (1 + sum(int(block[1]) >= first for first in (1, 3, 6, 13)))
+    return 32 if name.startswith("Conv_1") else 2
+
+
 def _maps(core, scaled):
-    return dict(zip(STRIDES, core(scaled), strict=True))
+    return dict(zip(STRIDES, core(scaled), strict=False))  # fewer with a smaller output stride
 
 
 def _centred_bgr(images):

@@ -2,9 +2,10 @@
 
 from functools import partial
 
+import keras
 from keras import layers
 
-from course.models.backbones import pretrained
+from course.models.backbones import pretrained, shipped
 from course.models.backbones.alexnet import alexnet
 from course.models.backbones.googlenet import googlenet
 from course.models.backbones.resnet import RESNET18_DEPTHS, resnet
@@ -22,10 +23,11 @@ PRETRAINED = {
     "mobilenet_v2": pretrained.mobilenet_v2,
 }
 BACKBONES = (*OURS, *PRETRAINED)
+OUTPUT_STRIDES = (8, 16, 32)
 
 
-def backbone(name, images, width=64, weights=None):
-    """Feature maps of pictures at strides 2 to 32, from the backbone called `name`.
+def backbone(name, images, width=64, weights=None, output_stride=32):
+    """Feature maps of pictures at strides 2 to `output_stride`, from the backbone called `name`.
 
     Parameters
     ----------
@@ -42,21 +44,34 @@ def backbone(name, images, width=64, weights=None):
     width : int
         Channels of the first convolution of ours. The three from
         ``keras.applications`` have the width they were published with.
-    weights : None or "imagenet"
-        Random, or trained on ImageNet, which only the three from
-        ``keras.applications`` have. Where those weights cannot be fetched, one
+    weights : None, "imagenet" or "scenes"
+        Random; trained on ImageNet, which only the three from
+        ``keras.applications`` have; or trained on the course's synthetic
+        scenes, which ``"resnet"`` of width 24 has: they come with the course
+        and need no network. Where ImageNet's weights cannot be fetched, one
         line says so and the network starts from random ones.
+    output_stride : 8, 16 or 32
+        Of the last map. Below 32, the strides that would make it coarser are
+        left out and all windows after them are spread by as much (their
+        *rate*): the same weights give the same values, and more between them.
 
     Returns
     -------
     dict
         Feature maps by stride, ``{2: …, 4: …, 8: …, 16: …, 32: …}``; the map
-        at stride s has ⌈height / s⌉ × ⌈width / s⌉ positions.
+        at stride s has ⌈height / s⌉ × ⌈width / s⌉ positions. With a smaller
+        `output_stride` the dictionary ends there, with the network's last map.
 
     Raises
     ------
     ValueError
-        For a name that is not in ``BACKBONES``, or weights it does not have.
+        For a name that is not in ``BACKBONES``, weights it does not have, or
+        another output stride.
+
+    References
+    ----------
+    Chen and others, *Semantic Image Segmentation with Deep Convolutional Nets
+    and Fully Connected CRFs*, ICLR 2015, section 3.1, for the rates.
 
     Examples
     --------
@@ -67,16 +82,27 @@ def backbone(name, images, width=64, weights=None):
     """
     if name not in BACKBONES:
         raise ValueError(f"There is no backbone {name!r}. Known are {', '.join(BACKBONES)}.")
-    if weights not in (None, "imagenet"):
+    if weights not in (None, "imagenet", "scenes"):
         raise ValueError(
-            f'Weights are None (random) or "imagenet", not {weights!r}. To load a file, build the '
-            "model first and call its load_weights."
+            f'Weights are None (random), "imagenet" or "scenes", not {weights!r}. To load a file, '
+            "build the model first and call its load_weights."
         )
+    if weights == "scenes" and (name, width) != (shipped.NAME, shipped.WIDTH):
+        raise ValueError(
+            f'There are weights trained on scenes for "{shipped.NAME}" of width {shipped.WIDTH} '
+            f"alone, not for {name!r} of width {width}."
+        )
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(f"The output stride is 8, 16 or 32, not {output_stride!r}.")
     if name in PRETRAINED:
-        return PRETRAINED[name](images, weights)
-    if weights:
+        return PRETRAINED[name](images, weights, output_stride)
+    if weights == "imagenet":
         raise ValueError(
             f"There are no ImageNet weights for {name!r}, a network of this course. "
             f"{', '.join(PRETRAINED)} have them; or say weights=None and train from scratch."
         )
-    return OURS[name](layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images), width)
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
+    features = OURS[name](scaled, width, output_stride=output_stride)
+    if weights == "scenes":
+        shipped.load(keras.Model(images, list(features.values())))
+    return features

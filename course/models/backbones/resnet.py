@@ -2,11 +2,13 @@
 
 from keras import layers
 
+from course.models.backbones.conv import rate_at
+
 RESNET18_DEPTHS = (2, 2, 2, 2)
 RESNET50_DEPTHS = (3, 4, 6, 3)
 
 
-def resnet(inputs, width=64, depths=RESNET50_DEPTHS, bottleneck=True):
+def resnet(inputs, width=64, depths=RESNET50_DEPTHS, bottleneck=True, output_stride=32):
     """The convolutional part of a residual network: a stem and four stages of residual blocks.
 
     Parameters
@@ -22,6 +24,9 @@ def resnet(inputs, width=64, depths=RESNET50_DEPTHS, bottleneck=True):
         channels, as in ResNet-50 (the default depths, 23,508,032 trained
         parameters). Else two 3×3 convolutions, as in ResNet-18
         (``RESNET18_DEPTHS``, 11,176,512).
+    output_stride : 8, 16 or 32
+        Of the last map. Strides beyond it are turned into rates: see
+        :func:`course.models.backbones.backbone`.
 
     Returns
     -------
@@ -48,19 +53,23 @@ def resnet(inputs, width=64, depths=RESNET50_DEPTHS, bottleneck=True):
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
     for stage, depth in enumerate(depths, start=2):
+        stride = 2**stage
+        before, rate = rate_at(stride // 2, output_stride), rate_at(stride, output_stride)
         for block in range(1, depth + 1):
+            first = block == 1
             x = residual_block(
                 x,
                 width * 2 ** (stage - 2),
-                strides=2 if stage > 2 and block == 1 else 1,
+                strides=2 if first and 4 < stride <= output_stride else 1,
                 bottleneck=bottleneck,
+                rates=(before if first else rate, rate),
                 name=f"stage{stage}_block{block}",
             )
-        features[2**stage] = x
+        features[min(stride, output_stride)] = x
     return features
 
 
-def residual_block(x, width, strides=1, bottleneck=False, name="block"):
+def residual_block(x, width, strides=1, bottleneck=False, name="block", rates=(1, 1)):
     """A residual block: ReLU of what came in plus what two or three convolutions make of it.
 
     Parameters
@@ -72,6 +81,10 @@ def residual_block(x, width, strides=1, bottleneck=False, name="block"):
         Of the first convolution, and of the shortcut.
     bottleneck : bool
         1×1, 3×3 and 1×1 with ``4·width`` channels, instead of two 3×3.
+    rates : two ints
+        Distance between neighbouring taps of the window: of the first
+        convolution, and of those after it. They differ where the first would
+        have had a stride.
 
     Returns
     -------
@@ -87,7 +100,13 @@ def residual_block(x, width, strides=1, bottleneck=False, name="block"):
     for i, (out, size) in enumerate(plan, start=1):
         last = i == len(plan)
         x = _conv_norm(
-            x, out, size, f"{name}_conv{i}", strides if i == 1 else 1, "zeros" if last else "ones"
+            x,
+            out,
+            size,
+            f"{name}_conv{i}",
+            strides if i == 1 else 1,
+            "zeros" if last else "ones",
+            rates[i > 1],
         )
         if not last:
             x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
@@ -95,7 +114,7 @@ def residual_block(x, width, strides=1, bottleneck=False, name="block"):
     return layers.Activation("relu", name=name)(x)
 
 
-def _conv_norm(x, channels, size, name, strides=1, gamma="ones"):
+def _conv_norm(x, channels, size, name, strides=1, gamma="ones", rate=1):
     """A convolution without bias, centred on every `strides`-th pixel, and its normalisation."""
     if strides > 1 and size > 1:
         # "same" pads less at the top than at the bottom when the size is even: the windows would
@@ -104,9 +123,15 @@ def _conv_norm(x, channels, size, name, strides=1, gamma="ones"):
         padding = "valid"
     else:
         padding = "same"
-    x = layers.Conv2D(channels, size, strides=strides, padding=padding, use_bias=False, name=name)(
-        x
-    )
+    x = layers.Conv2D(
+        channels,
+        size,
+        strides=strides,
+        padding=padding,
+        dilation_rate=rate,
+        use_bias=False,
+        name=name,
+    )(x)
     return layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_norm"
     )(x)

@@ -1,4 +1,4 @@
-"""Let a trained network label pictures."""
+"""Class ids for pictures, batch by batch, and the confusion matrix over a split."""
 
 import numpy as np
 

@@ -1,0 +1,144 @@
+"""What networks cost: seconds a step of training, milliseconds a picture, megabytes.
+
+Times are taken in turn, one network after the other and over again, so that a machine busy with
+something else slows all of them. Memory is taken in a process of its own: what a prediction, or a
+step of training, needs at its peak beyond what the process held before.
+"""
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from course import environment, training
+from course.classes import NUM_CLASSES
+from course.data import Samples
+
+ROUNDS = 12
+# Large blocks go back to the system as soon as they are freed, and count again the next time.
+# The allocator of oneDNN, TensorFlow's usual one on many processors, gives nothing back.
+FREEING = {
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def seconds(models, scale, rounds=ROUNDS):
+    """Time every network of `models`, name to ``keras.Model``.
+
+    Returns
+    -------
+    dict of name to {"seconds a step", "ms a picture"}
+        Medians over `rounds`, after two that are not counted: a step of training on
+        ``scale.batch`` pictures, and one picture by itself. The models are trained by it.
+    """
+    pictures = noise(scale.batch, scale.size)
+    one = pictures.images[:1]
+    taken = {}
+    for name, model in models.items():
+        training.compile(model, pictures)
+        taken[name] = {
+            "seconds a step": (lambda m=model: m.train_on_batch(pictures.images, pictures.masks)),
+            "ms a picture": (lambda m=model: m.predict_on_batch(one)),
+        }
+    times = {name: {what: [] for what in work} for name, work in taken.items()}
+    for turn in range(rounds + 2):
+        for name, work in taken.items():
+            for what, do in work.items():
+                start = time.perf_counter()
+                do()
+                if turn >= 2:
+                    times[name][what].append(time.perf_counter() - start)
+    return {
+        name: {
+            "seconds a step": round(statistics.median(of["seconds a step"]), 4),
+            "ms a picture": round(1000 * statistics.median(of["ms a picture"]), 2),
+        }
+        for name, of in times.items()
+    }
+
+
+def megabytes(build, scale):
+    """Peak memory of the network that `build(scale)` makes, measured in a new process.
+
+    Returns
+    -------
+    {"MB a picture", "MB a step"}
+        Of 10**6 bytes, beyond the weights and all else that was held before: to predict one
+        picture, and for a step of training on ``scale.batch``. Main memory on a CPU, None where
+        the system does not count it; the device's own on an accelerator.
+    """
+    leave_room()
+    with mock.patch.dict(os.environ, FREEING), multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_megabytes, (build, scale))
+
+
+def leave_room():
+    """Let this process, and those it starts, take only the memory they need.
+
+    Call it before the device is first used: by themselves TensorFlow and JAX take most of an
+    accelerator's at once.
+    """
+    os.environ |= {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    }
+
+
+def noise(number, size):
+    """Pictures and masks of noise: what they show costs nothing."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (number, *size, 3)).astype("uint8")
+    masks = rng.integers(0, NUM_CLASSES, (number, *size)).astype("uint8")
+    return Samples(tuple(map(str, range(number))), images, masks)
+
+
+def _megabytes(build, scale):
+    environment.import_keras()
+    model, pictures = build(scale), noise(scale.batch, scale.size)
+    training.compile(model, pictures)
+    model.predict_on_batch(pictures.images[:1])  # what tracing and compiling need is not counted
+    model.train_on_batch(pictures.images, pictures.masks)
+    gc.collect()
+    meter = _main_memory if environment.device() == "cpu" else _device_memory
+    try:
+        held = meter(reset=True)[0]
+        model.predict_on_batch(pictures.images[:1])
+        predicting = meter()[1] - held
+        model.train_on_batch(pictures.images, pictures.masks)
+        return {
+            "MB a picture": round(predicting / 1e6, 1),
+            "MB a step": round((meter()[1] - held) / 1e6, 1),
+        }
+    except OSError:
+        return {"MB a picture": None, "MB a step": None}
+
+
+def _main_memory(reset=False):
+    """Bytes held now, and held at the most since `reset`, as Linux counts them."""
+    if reset:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return [1024 * int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("VmRSS", "VmHWM")]
+
+
+def _device_memory(reset=False):
+    """The same of the accelerator. JAX keeps one peak for the life of the process."""
+    if environment.backend() == "tensorflow":
+        memory = sys.modules["tensorflow"].config.experimental
+        if reset:
+            memory.reset_memory_stats("GPU:0")
+        held = memory.get_memory_info("GPU:0")
+        return held["current"], held["peak"]
+    held = sys.modules["jax"].local_devices()[0].memory_stats()
+    return held["bytes_in_use"], held["peak_bytes_in_use"]

@@ -1,0 +1,94 @@
+"""DeepLabV3 and V3+ over a small ResNet, at output stride 16 and 8, as lesson 11 trains them.
+
+``python -m benchmarks.deeplab [SEED …] [--epochs N]`` works on the data and at the scale that a
+lesson would (COURSE_DATA, COURSE_SCALE). Each network is trained at output stride 16; the same
+weights then predict at 16 and at 8. The results take the place of those stored of these seeds and
+this length; other seeds stay.
+"""
+
+import argparse
+import time
+
+import keras
+
+from benchmarks import results
+from course import data, environment, inference, training
+from course.models.deeplab import deeplab_v3, deeplab_v3plus
+
+RATES = (2, 4, 6)  # the maps are small: 8×12 at smoke scale
+
+
+def width(scale):
+    """The trunk's; TensorFlow's atrous convolutions want channels in sixteens."""
+    return max(16, scale.width)
+
+
+def v3(scale, stride):
+    return deeplab_v3(
+        "resnet",
+        width(scale),
+        output_stride=stride,
+        channels=4 * width(scale),
+        rates=RATES,
+        size=scale.size,
+    )
+
+
+def v3plus(scale, stride):
+    return deeplab_v3plus(
+        "resnet",
+        width(scale),
+        output_stride=stride,
+        channels=4 * width(scale),
+        rates=RATES,
+        low_channels=3 * width(scale) // 4,
+        size=scale.size,
+    )
+
+
+BUILDERS = {"v3": v3, "v3+": v3plus}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--epochs", type=int, help="the scale's unless given")
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.scale(dataset)
+    epochs = options.epochs or scale.epochs
+    samples = dataset.at(scale.size)
+    train, validation = samples.split("train"), samples.split("validation")
+    about = results.about(dataset, scale, train, validation)
+    print("seed  model  output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
+    for seed in options.seeds:
+        for label, build in BUILDERS.items():
+            keras.utils.set_random_seed(seed)
+            trained = build(scale, 16)
+            history = training.fit(
+                trained, train, validation, epochs=epochs, batch_size=scale.batch, seed=seed
+            )
+            rows = []
+            for stride in (16, 8):
+                model = build(scale, stride)
+                model.set_weights(trained.get_weights())
+                inference.predict(model, validation.images[:1])  # the first call builds the graph
+                start = time.perf_counter()
+                guesses = inference.predict(model, validation.images)
+                row = {"seed": seed, "model": label, "epochs": epochs, "output stride": stride}
+                row |= {"parameters": model.count_params(), "seconds": round(history.seconds)}
+                row |= {"prediction seconds": round(time.perf_counter() - start, 2)}
+                rows.append(row | results.scores(validation.masks, guesses))
+                print(
+                    f"{seed:4d}  {label:5s} {stride:14d} {rows[-1]['mIoU']:6.3f} "
+                    f"{rows[-1]['fwIoU']:6.3f} {rows[-1]['accuracy']:9.3f} "
+                    f"{rows[-1]['boundary F']:11.3f} {rows[-1]['seconds']:8d}",
+                    flush=True,
+                )
+            run = ("epochs", "seed", "model", "output stride")
+            results.update("deeplab", dataset, scale, about, rows, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What the shipped encoder is worth, lesson 12 over seeds: ``python -m benchmarks.transfer [SEED …]``.
+
+On the data and at the scale that a lesson would use (COURSE_DATA, COURSE_SCALE), with twelve
+labelled pictures and with all of the training part: networks from scratch, with a head trained on
+the frozen encoder, then fine-tuned, and fine-tuned at once, all for equal steps; a linear rule on the
+maps of the encoder and of a random one; and lesson 03's forest on filters. No run chooses its epoch
+by the validation part. Each is written to the results as it ends, over an older one of the same
+method, pictures and seed.
+"""
+
+import argparse
+import ast
+import itertools
+import time
+
+import cv2
+import keras
+import numpy as np
+from keras import layers
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier
+
+from benchmarks import classical, results
+from course import data, environment, inference, metrics, training
+from course.classes import NUM_CLASSES, UNLABELED
+from course.layers import ResizeLike
+from course.models.backbones import backbone
+from course.models.deeplab import deeplab_v3plus
+from course.models.unet import backbone_unet
+from course.notebooks import read
+
+FEW = 12
+ROUNDS = 40  # epochs over the few; as many steps as the lesson's runs take
+RATE = 4e-3
+WIDTH = 24
+MODELS = {
+    "DeepLabV3+": lambda **options: deeplab_v3plus(
+        "resnet", WIDTH, channels=96, low_channels=24, rates=(2, 4, 6), **options
+    ),
+    "U-Net": lambda **options: backbone_unet("resnet", WIDTH, decoder_width=12, **options),
+}
+# The encoder's weights, then the stages of training: what the network is called after it, the share
+# of the epochs, whether the encoder is frozen, and the peak of the learning rate.
+STARTS = {
+    "from scratch": (None, [("from scratch", 1, False, RATE)]),
+    "fine-tuned": (
+        "scenes",
+        [("head only", 0.5, True, RATE), ("fine-tuned", 0.5, False, RATE / 10)],
+    ),
+    "all at once": ("scenes", [("all at once", 1, False, RATE)]),
+}
+PROBES = {"linear, encoder": "scenes", "linear, random encoder": None}
+FOREST = "forest, filters"
+METHODS = (*STARTS, *PROBES, FOREST)
+LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the forests take
+
+
+def freeze(model, frozen=True):
+    for layer in model.layers:
+        if layer.name.startswith(("conv1", "stage")):
+            layer.trainable = not frozen
+
+
+def networks(model, start, train, scale, epochs, seed):
+    """Train in stages; after each, its name, the network, and the seconds that its training took."""
+    weights, stages = STARTS[start]
+    keras.utils.set_random_seed(seed)
+    network = MODELS[model](weights=weights, size=scale.size)
+    for name, share, frozen, rate in stages:
+        freeze(network, frozen)
+        history = training.fit(
+            network,
+            train,
+            epochs=round(share * epochs),
+            batch_size=scale.batch,
+            learning_rate=rate,
+            seed=seed,
+        )
+        yield name, network, history.seconds
+
+
+def encoder_maps(weights):
+    """A function from a picture to the encoder's maps at strides 2 to 16, enlarged and stacked."""
+    images = keras.Input((None, None, 3))
+    maps = backbone("resnet", images, WIDTH, weights)
+    stacked = [ResizeLike()([maps[stride], images]) for stride in (2, 4, 8, 16)]
+    model = keras.Model(images, layers.Concatenate()(stacked))
+    return lambda image: model.predict_on_batch(image[None])[0]
+
+
+def label_linearly(weights, train, images, seed, total=42_000):
+    """Label maps by a linear discriminant on the encoder's maps."""
+    keras.utils.set_random_seed(seed)
+    features, rng, found, labels = encoder_maps(weights), np.random.default_rng(seed), [], []
+    for image, mask in zip(train.images, train.masks, strict=True):
+        rows = rng.choice(np.flatnonzero(mask != UNLABELED), total // len(train), replace=False)
+        maps = features(image)
+        found.append(maps.reshape(-1, maps.shape[-1])[rows])
+        labels.append(mask.ravel()[rows])
+    rule = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1e-3)
+    rule.fit(np.concatenate(found), np.concatenate(labels))
+    return np.stack(
+        [rule.predict(features(i).reshape(-1, maps.shape[-1])).reshape(i.shape[:2]) for i in images]
+    )
+
+
+def label_by_forest(train, images, seed):
+    """Label maps by lesson 03's forest on filter responses, made of the lesson's own functions."""
+    pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
+    rarity = 1 / np.sqrt(np.maximum(pixels, 1))
+    rarity[UNLABELED] = 0
+    names = {"np": np, "cv2": cv2, "RandomForestClassifier": RandomForestClassifier}
+    names |= {"train": train, "rarity": rarity}
+    for cell in read(classical.LESSON).cells:
+        if cell.cell_type == "code" and cell.id in LESSON_03:
+            source = cell.source.replace("(0)", f"({seed})").replace("state=0", f"state={seed}")
+            functions = [f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)]
+            exec(compile(ast.Module(functions, []), cell.id, "exec"), names)
+    label = names["forest"](names["responses"])
+    return np.stack([label(image) for image in images])
+
+
+def runs(method, model, train, validation, rare, scale, seed):
+    """Rows of scores of one method: one, or one after each stage of training."""
+    if method in STARTS:
+        epochs = ROUNDS if len(train) == FEW else scale.epochs
+        for name, network, seconds in networks(model, method, train, scale, epochs, seed):
+            guesses = inference.predict(network, validation.images)
+            learned = metrics.pixel_accuracy(inference.confusion(network, train))
+            yield (
+                {"model": model, "method": name, "seconds": round(seconds)}
+                | results.scores(validation.masks, guesses, rare)
+                | {"training accuracy": round(learned, 4)}
+            )
+        return
+    began = time.perf_counter()
+    if method == FOREST:
+        guesses = label_by_forest(train, validation.images, seed)
+    else:
+        guesses = label_linearly(PROBES[method], train, validation.images, seed)
+    row = {"model": "none", "method": method, "seconds": round(time.perf_counter() - began)}
+    yield row | results.scores(validation.masks, guesses, rare)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
+    parser.add_argument("--pictures", nargs="+", type=int, help="12 and all, unless given")
+    parser.add_argument("--model", choices=MODELS, default="DeepLabV3+")
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.scale(dataset)
+    samples = dataset.at(scale.size)
+    train, validation = samples.split("train"), samples.split("validation")
+    rare = results.rare_classes(train)
+    about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
+    print("seed pictures model      method                   mIoU accuracy boundary F  seconds")
+    for seed, pictures, method in itertools.product(
+        options.seeds, options.pictures or [FEW, len(train)], options.only
+    ):
+        for row in runs(method, options.model, train[:pictures], validation, rare, scale, seed):
+            row = {"seed": seed, "pictures": pictures} | row
+            run = ("pictures", "model", "method", "seed")
+            results.update("transfer", dataset, scale, about, [row], run)
+            print(
+                f"{seed:4d} {pictures:8d} {row['model']:10s} {row['method']:22s} "
+                f"{row['mIoU']:6.3f} {row['accuracy']:8.3f} {row['boundary F']:10.3f} "
+                f"{row['seconds']:8d}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What the tests of the networks share."""
+
+import contextlib
+
+import keras
+import numpy as np
+
+
+@contextlib.contextmanager
+def unallocated():
+    """Build without allocating: in this scope variables have shapes and no values."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        keras.utils.clear_session()  # forgets the variables that wait for their values
+
+
+def count(weights):
+    """How many numbers `weights` hold, a list like ``model.weights``."""
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def pictures(*shape, channels=3, seed=0):
+    """Noise, (*shape, channels) uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (*shape, channels)).astype("uint8")
+
+
+def randomise(model, seed=0):
+    """Random weights everywhere: what starts at zero or one would hide faults."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        value = rng.normal(0, 0.3, variable.shape)
+        if "seed" not in variable.name:
+            variable.assign(1 + np.abs(value) if variable.name == "moving_variance" else value)
+    return model
+
+
+def assert_close(got, expected, rounding=1e-4):
+    """Equal but for float32's rounding, and not because all is zero."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    scale = np.abs(expected).max()
+    assert expected.std() > 0.01 * scale
+    np.testing.assert_allclose(got, expected, atol=rounding * scale)

@@ -1,0 +1,75 @@
+"""What the benchmarks share: scores by hand, and results that keep what other runs stored."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import results
+
+SCENES = SimpleNamespace(synthetic=True)
+TINY = SimpleNamespace(name="tiny")
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_scores_by_hand():
+    truth = np.ones((2, 4, 6), np.uint8)
+    truth[:, :, 3:] = 2
+    truth[0, 0, 0] = 0
+    guesses = truth.copy()
+    guesses[0] = 1  # 23 of 23 labelled pixels of class 1 are found, 12 of 24 of class 2
+    found = results.scores(truth, guesses, rare=[2, 7])
+    half_way = found.pop("boundary F")
+    assert found == {
+        "mIoU": round((23 / 35 + 12 / 24) / 2, 4),
+        "fwIoU": round((23 * 23 / 35 + 24 * 12 / 24) / 47, 4),
+        "accuracy": round(35 / 47, 4),
+        "rare IoU": 0.5,  # class 7 is nowhere in the truth
+    }
+    assert 0 < half_way < 1 == results.scores(truth, truth)["boundary F"]
+    assert "rare IoU" not in results.scores(truth, truth)
+
+
+def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
+    masks = np.zeros((2, 30, 10), np.uint8)  # mostly unlabeled, which no share counts
+    masks[0, :20] = 1
+    masks[0, 0, :2] = 5  # 2 of 200
+    masks[0, 0, 2] = 6
+    assert results.rare_classes(SimpleNamespace(masks=masks)) == [6]
+    masks[0, 20, 0] = 1  # 2 of 201
+    assert results.rare_classes(SimpleNamespace(masks=masks)) == [5, 6]
+
+
+def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
+    def row(seed, model, score):
+        return {"seed": seed, "model": model, "mIoU": score}
+
+    run = ("seed", "model")
+    for rows in ([row(1, "a", 0.1)], [row(0, "b", 0.2), row(0, "a", 0.3)], [row(1, "a", 0.4)]):
+        results.update("some", SCENES, TINY, {"data": "Lovász"}, rows, run)
+    stored = json.loads((folder / "some-synthetic-tiny.json").read_text(encoding="utf-8"))
+    assert stored == {
+        "data": "Lovász",
+        "rows": [row(0, "a", 0.3), row(0, "b", 0.2), row(1, "a", 0.4)],
+    }
+
+
+def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder):
+    def rows(seed, *ways):
+        return [{"seed": seed, "way": way} for way in ways]
+
+    for fresh in (rows(1, "plain"), rows(0, "plain", "focal", "crops"), rows(0, "plain", "Dice")):
+        results.update("some", SCENES, TINY, {}, fresh)
+    stored = json.loads((folder / "some-synthetic-tiny.json").read_text(encoding="utf-8"))
+    assert stored["rows"] == rows(0, "plain", "Dice") + rows(1, "plain")
+
+
+def test_the_real_data_has_a_file_of_its_own(folder):
+    results.write("some", SimpleNamespace(synthetic=False), TINY, {}, [])
+    assert [file.name for file in folder.iterdir()] == ["some-real-tiny.json"]

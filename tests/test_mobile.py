@@ -1,0 +1,64 @@
+"""The network for small devices: its size by hand, its shapes, its smallness."""
+
+import keras
+import numpy as np
+import pytest
+
+from course.models.mobile import mobile_unet, separable
+from course.models.unet import small_unet
+
+
+def by_hand(width, classes=24):
+    """Weights a layer: 9 a channel and m·n for a separable block, 4 numbers a normalised channel."""
+
+    def block(m, n):
+        return 9 * m + 4 * m + m * n + 4 * n
+
+    total = 27 * width + 4 * width
+    at = {2: width, **{s: width * s // 2 for s in (4, 8, 16, 32)}}
+    for s in (4, 8, 16, 32):
+        total += block(at[s // 2], at[s]) + block(at[s], at[s])
+    for s in (16, 8, 4):
+        total += at[2 * s] * at[s] + at[s] + block(at[s], at[s])
+    return total + at[4] * classes + classes
+
+
+@pytest.mark.parametrize("width", [8, 12, 16])
+def test_parameters_by_hand(width):
+    assert mobile_unet(width).count_params() == by_hand(width)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (65, 97), (33, 40), (10, 7)])
+def test_logits_are_as_large_as_the_picture(size):
+    images = np.zeros((2, *size, 3), np.uint8)
+    logits = mobile_unet(4, classes=5).predict(images, verbose=0)
+    assert logits.shape == (2, *size, 5)
+    assert logits.dtype == np.float32
+
+
+def test_it_has_a_tenth_of_a_unets_parameters_or_less_a_channel():
+    assert mobile_unet(16).count_params() < small_unet(16).count_params() / 8
+
+
+def test_a_separable_block_is_keras_own_separable_convolution():
+    """Without normalising (as it starts) and before the ReLU, for positive numbers."""
+    images = keras.Input((8, 8, 3))
+    block = keras.Model(images, separable(images, 5, "b"))
+    reference = keras.layers.SeparableConv2D(5, 3, padding="same", use_bias=False)
+    reference.build((None, 8, 8, 3))
+    rng = np.random.default_rng(0)
+    depth, point = rng.random((3, 3, 3, 1)), rng.random((1, 1, 3, 5))
+    block.get_layer("b_depth").set_weights([depth])
+    block.get_layer("b_point").set_weights([point])
+    reference.set_weights([depth, point])
+    x = rng.random((2, 8, 8, 3)).astype("float32")
+    found = block.predict(x, verbose=0)
+    expected = keras.ops.convert_to_numpy(reference(x))
+    np.testing.assert_allclose(found, expected / (1 + 1e-3), rtol=1e-4)  # twice √(1 + epsilon)
+
+
+def test_one_network_takes_pictures_of_one_size_after_another():
+    """Keras's own bilinear layer stops at the second size."""
+    model = mobile_unet(4)
+    for size in ((64, 64), (96, 64), (32, 128)):
+        assert model.predict_on_batch(np.zeros((1, *size, 3), np.uint8)).shape == (1, *size, 24)
