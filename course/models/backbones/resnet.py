@@ -122,6 +122,11 @@ def _conv_norm(x, channels, size, name, strides=1, gamma="ones", rate=1):
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
         padding = "valid"
     else:
+        if strides > 1:
+            # A 1×1 window with a stride, in two steps: TensorFlow's (2.21, oneDNN) gradient of it
+            # in one writes beyond its memory for fewer than 16 channels.
+            x = layers.MaxPooling2D(1, strides=strides, name=f"{name}_stride")(x)
+            strides = 1
         padding = "same"
     x = layers.Conv2D(
         channels,
