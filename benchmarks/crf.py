@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from benchmarks import results
-from course import data, environment, metrics, training
+from course import metrics, training
 from course.classes import NAMES, UNLABELED
 from course.inference import DenseCRF
 from course.models.deeplab import deeplab_v1
@@ -60,11 +60,7 @@ def main():
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--search", action="store_true", help="score settings on training pictures")
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
+    dataset, scale, train, validation = results.prepare()
     rare = results.rare_classes(train)
     stride = scale.size[0] // 42  # 3 at smoke scale: 43×64 pixels vote
     for seed in options.seeds:

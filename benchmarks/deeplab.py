@@ -12,38 +12,27 @@ import time
 import keras
 
 from benchmarks import results
-from course import data, environment, inference, training
+from course import inference, training
 from course.models.deeplab import deeplab_v3, deeplab_v3plus
 
 RATES = (2, 4, 6)  # the maps are small: 8×12 at smoke scale
 
 
-def width(scale):
-    """The trunk's; TensorFlow's atrous convolutions want channels in sixteens."""
-    return max(16, scale.width)
-
-
-def v3(scale, stride):
-    return deeplab_v3(
+def v3(scale, stride, build=deeplab_v3, **options):
+    width = max(16, scale.width)
+    return build(
         "resnet",
-        width(scale),
+        width,
         output_stride=stride,
-        channels=4 * width(scale),
+        channels=4 * width,
         rates=RATES,
         size=scale.size,
+        **options,
     )
 
 
 def v3plus(scale, stride):
-    return deeplab_v3plus(
-        "resnet",
-        width(scale),
-        output_stride=stride,
-        channels=4 * width(scale),
-        rates=RATES,
-        low_channels=3 * width(scale) // 4,
-        size=scale.size,
-    )
+    return v3(scale, stride, deeplab_v3plus, low_channels=3 * max(16, scale.width) // 4)
 
 
 BUILDERS = {"v3": v3, "v3+": v3plus}
@@ -54,12 +43,8 @@ def main():
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
+    dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
     about = results.about(dataset, scale, train, validation)
     print("seed  model  output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:

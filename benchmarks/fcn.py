@@ -10,7 +10,7 @@ import time
 import keras
 
 from benchmarks import results
-from course import data, environment, inference, training
+from course import inference, training
 from course.models.fcn import STRIDES, small_fcn
 
 
@@ -18,11 +18,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
+    dataset, scale, train, validation = results.prepare()
     rows = []
     print("seed  model      mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from benchmarks import results
-from course import data, environment, inference, losses, metrics, training
+from course import data, inference, losses, metrics, training
 from course.classes import NUM_CLASSES, UNLABELED
 from course.models.fcn import small_fcn
 
@@ -106,11 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
+    dataset, scale, train, validation = results.prepare()
     about = results.about(dataset, scale, train, validation)
     about |= {"rare classes": len(results.rare_classes(train))}
     print(f"seed  {'way':36s}   mIoU  accuracy  class acc.  rare IoU  boundary F  seconds")

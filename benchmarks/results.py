@@ -10,11 +10,20 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from course import environment, metrics
+from course import data, environment, metrics
 from course.classes import NUM_CLASSES, UNLABELED
 
 RESULTS = Path(__file__).parent / "results"
 RARE = 0.01  # of the labelled training pixels
+
+
+def prepare():
+    """The data and the scale that a lesson would work at: dataset, scale, train, validation."""
+    environment.setup()
+    dataset = data.load()
+    scale = environment.scale(dataset)
+    samples = dataset.at(scale.size)
+    return dataset, scale, samples.split("train"), samples.split("validation")
 
 
 def scores(truth, guesses, rare=()):

@@ -21,7 +21,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks import classical, results
-from course import data, environment, inference, metrics, training
+from course import inference, metrics, training
 from course.classes import NUM_CLASSES, UNLABELED
 from course.layers import ResizeLike
 from course.models.backbones import backbone
@@ -149,11 +149,7 @@ def main():
     parser.add_argument("--pictures", nargs="+", type=int, help="12 and all, unless given")
     parser.add_argument("--model", choices=MODELS, default="DeepLabV3+")
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
+    dataset, scale, train, validation = results.prepare()
     rare = results.rare_classes(train)
     about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
     print("seed pictures model      method                   mIoU accuracy boundary F  seconds")

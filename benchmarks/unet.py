@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from benchmarks import results
-from course import data, environment, inference, training
+from course import inference, training
 from course.models.fcn import small_fcn
 from course.models.unet import small_unet
 
@@ -53,12 +53,8 @@ def main():
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")
     options = parser.parse_args()
-    environment.setup()
-    dataset = data.load()
-    scale = environment.scale(dataset)
+    dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
-    samples = dataset.at(scale.size)
-    train, validation = samples.split("train"), samples.split("validation")
     rare = results.rare_classes(train)
     builders = models(scale)
     if options.only and options.only not in builders:

@@ -20,7 +20,7 @@ it is numpy, whatever the backend of the network.
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # scikit-learn brings it
+from threadpoolctl import threadpool_limits
 
 CHUNK = 256  # pixels that listen at a time
 

@@ -45,7 +45,7 @@ def deeplab_v1(
         Pictures ``(batch, height, width, 3)``, 0 to 255, to float32 logits
         ``(batch, height, width, classes)``, enlarged bilinearly from stride 8.
         20,505,429 parameters over VGG-16 for 21 classes ("20.5M" in the paper).
-        :func:`course.inference.dense_crf` sharpens what it predicts.
+        :class:`course.inference.DenseCRF` sharpens what it predicts.
     """
     images = keras.Input((*size, 3), name="images")
     x = backbone(name, images, width, weights, output_stride=8)[8]
