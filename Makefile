@@ -1,6 +1,6 @@
 # Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup lessons lesson lab test test-fast refresh doctor bench clean
+.PHONY: help setup lessons lesson lab test test-fast refresh exercises doctor bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +18,7 @@ setup: $(READY) ## create .venv and install what the course needs
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv). To name another interpreter: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check $(REQUIREMENTS) -e '.[dev]'
+	$(RUN) pip install --quiet --disable-pip-version-check $(REQUIREMENTS) -e '.[dev,grading]'
 	@touch $@
 
 lessons: $(READY) ## run every lesson, write build/lessons/index.html
@@ -31,13 +31,16 @@ lab: $(READY) ## open the lessons in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
 
 test: $(READY) ## everything: unit tests, notebook form, every lesson under nbval
-	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 tests notebooks
+	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 --ignore=notebooks/exercises tests notebooks
 
 test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow" tests
 
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)
+
+exercises: $(READY) ## write the students' notebooks from notebooks/solutions/
+	@$(RUN) course exercises
 
 doctor: $(READY) ## check this machine and say how to mend it
 	@$(RUN) course doctor

@@ -39,6 +39,9 @@ def _parser():
 
     command = commands.add_parser("refresh", help="re-execute lessons and store their outputs")
     command.add_argument("numbers", nargs="*", metavar="N")
+    command.add_argument(
+        "--solutions", action="store_true", help="the author notebooks of the exercises instead"
+    )
     command.set_defaults(run=_refresh)
 
     command = commands.add_parser("format", help="bring notebooks into the one stored form")
@@ -46,7 +49,26 @@ def _parser():
     command.set_defaults(run=_format)
 
     command = commands.add_parser("doctor", help="check this machine and say how to mend it")
+    command.add_argument(
+        "--grading", action="store_true", help="say which box for students' code there is instead"
+    )
     command.set_defaults(run=_doctor)
+
+    command = commands.add_parser(
+        "exercises", help="write notebooks/exercises/ from the author notebooks"
+    )
+    command.add_argument("--author", help="folder of author notebooks (default: the course's own)")
+    command.add_argument("--out", help="where to write to (default: notebooks/exercises)")
+    command.add_argument("--check", action="store_true", help="only name those out of date")
+    command.set_defaults(run=_exercises)
+
+    command = commands.add_parser("grade", help="grade submissions, write grades and feedback")
+    _add_grading(command)
+    command.set_defaults(run=_grade)
+
+    command = commands.add_parser("demo-class", help="write sample submissions to try `grade` on")
+    command.add_argument("folder", metavar="FOLDER", help="where to; must be empty or not exist")
+    command.set_defaults(run=_demo_class)
 
     command = commands.add_parser(
         "data", help="say which data lessons will use, or fetch the real pictures"
@@ -73,6 +95,8 @@ def _lessons(options):
 def _refresh(options):
     from course import notebooks
 
+    if options.solutions:
+        return notebooks.refresh(options.numbers, notebooks.FOLDER / "solutions")
     return notebooks.refresh(options.numbers)
 
 
@@ -85,7 +109,34 @@ def _format(options):
 def _doctor(options):
     from course import doctor
 
-    return doctor.report(doctor.examine())
+    return doctor.report(doctor.grading() if options.grading else doctor.examine())
+
+
+def _exercises(options):
+    from course.grading import author
+
+    source, target = options.author or author.FOLDER, options.out or author.EXERCISES
+    changed = author.write_exercises(source, target, check=options.check)
+    return changed if options.check else 0
+
+
+def _add_grading(parser):
+    from course.grading import command
+
+    command.add_arguments(parser)
+
+
+def _grade(options):
+    from course.grading import command
+
+    return command.run(options)
+
+
+def _demo_class(options):
+    from course.grading import demo
+
+    demo.make(options.folder)
+    return 0
 
 
 def _data(options):

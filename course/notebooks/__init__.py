@@ -11,7 +11,7 @@ import nbformat
 
 from . import pages
 from .execution import PACKAGE_ROOT, execute, kernel_environment
-from .formatting import canonical
+from .formatting import canonical, heading
 from .pages import duration
 
 FOLDER = PACKAGE_ROOT / "notebooks"

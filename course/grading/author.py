@@ -1,0 +1,282 @@
+"""Author notebooks: exercises with their solutions and hidden tests, in nbgrader's cell format.
+
+A solution cell holds ``### BEGIN SOLUTION`` and ``### END SOLUTION``, a check cell may hold
+``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS``. A student gets neither. The rest of the
+cells, the *given* ones, are the same for everybody.
+
+https://nbgrader.readthedocs.io/en/stable/contributor_guide/metadata.html
+"""
+
+import ast
+import copy
+import hashlib
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+from course import notebooks
+
+FOLDER = notebooks.FOLDER / "solutions"
+EXERCISES = notebooks.FOLDER / "exercises"
+SCHEMA = 3
+STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+
+
+class Cell(NamedTuple):
+    """A code cell of an author notebook.
+
+    `role` is "given", "solution" or "check"; `name` the grade id ("" for given cells without one);
+    `points` the points of a check cell, else 0; `title` the heading above it.
+    """
+
+    role: str
+    name: str
+    source: str
+    points: float = 0
+    title: str = ""
+
+
+class Assignment(NamedTuple):
+    """An author notebook: its name (the file's stem), its code cells, and a digest of them."""
+
+    name: str
+    cells: tuple
+    digest: str
+
+    @property
+    def solutions(self):
+        return [cell for cell in self.cells if cell.role == "solution"]
+
+    @property
+    def checks(self):
+        return [cell for cell in self.cells if cell.role == "check"]
+
+    def task_of(self, check):
+        """The solution cell that the check cell `check` judges: the last one before it."""
+        before = self.cells[: self.cells.index(check)]
+        return [cell for cell in before if cell.role == "solution"][-1]
+
+    @property
+    def points(self):
+        return sum(cell.points for cell in self.checks)
+
+
+def find(folder=FOLDER):
+    """The author notebooks in `folder` by name: a dictionary of Assignment.
+
+    Raises FileNotFoundError if there is none, ValueError (naming file and cell) where one is not
+    in the format, or where two cells of the folder have one grade id.
+    """
+    paths = sorted(Path(folder).glob("*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(
+            f"There are no author notebooks (*.ipynb) in {folder}. Name the folder that has them "
+            "with --author DIR; the course's own lie in notebooks/solutions/ of the repository."
+        )
+    found, owner = {}, {}
+    for path in paths:
+        found[path.stem] = read(path)
+        for cell in found[path.stem].cells:
+            if cell.name in owner and cell.name:
+                raise ValueError(
+                    f"{path}: the grade id {cell.name!r} is in {owner[cell.name]} too."
+                )
+            owner[cell.name] = path.name
+    return found
+
+
+def read(path):
+    """The author notebook in the file `path` as an Assignment.
+
+    Raises ValueError, naming file and cell, where it is not in the format.
+    """
+    path, cells, title = Path(path), [], ""
+    notebook = notebooks.read(path)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            title = notebooks.heading(cell.source) or title
+        if cell.cell_type != "code":
+            continue
+        about = cell.metadata.get("nbgrader", {})
+        name = about.get("grade_id", "")
+        role = role_of(about)
+        try:
+            stripped(cell.source, *SOLUTION)
+            hidden(cell.source)
+            if about and (about.get("schema_version") != SCHEMA or not name):
+                raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
+            if role == "check" and not float(about.get("points", 0)) > 0:
+                raise ValueError("a check cell needs points above zero")
+        except ValueError as error:
+            raise ValueError(f"{path}, cell {name or cell.get('id')!r}: {error}.") from None
+        points = float(about.get("points", 0)) if role == "check" else 0
+        cells.append(Cell(role, name, cell.source, points, title))
+    if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
+        raise ValueError(f"{path}: a check cell stands before the first solution cell.")
+    digest = hashlib.sha256(repr(cells).encode()).hexdigest()
+    return Assignment(path.stem, tuple(cells), digest)
+
+
+def role_of(metadata):
+    """ "given", "solution" or "check", from a cell's nbgrader metadata (a dictionary)."""
+    if metadata.get("solution"):
+        return "solution"
+    return "check" if metadata.get("grade") else "given"
+
+
+def stripped(source, begin, end, stub=None):
+    """`source` without the lines from a `begin` to its `end`; `stub` stands in for them, if given.
+
+    Raises ValueError where the marks do not pair.
+    """
+    lines, inside = [], False
+    for line in source.split("\n"):
+        if begin in line:
+            if inside:
+                raise ValueError(f"{begin!r} inside another")
+            inside = True
+            if stub is not None:
+                indent = re.match(r"\s*", line)[0]
+                lines += [indent + text for text in stub.split("\n")]
+        elif end in line:
+            if not inside:
+                raise ValueError(f"{end!r} without {begin!r}")
+            inside = False
+        elif not inside:
+            lines.append(line)
+    if inside:
+        raise ValueError(f"{begin!r} without {end!r}")
+    return "\n".join(lines)
+
+
+def visible(source):
+    """A check cell as students have it."""
+    return stripped(source, *HIDDEN)
+
+
+def hidden(source):
+    """The hidden tests of a check cell, as a block of its own; "" if there are none."""
+    blocks, inside = [], False
+    visible(source)
+    for line in source.split("\n"):
+        if HIDDEN[0] in line:
+            inside = True
+            blocks.append([])
+        elif HIDDEN[1] in line:
+            inside = False
+        elif inside:
+            blocks[-1].append(line)
+    return "\n".join(textwrap.dedent("\n".join(block)) for block in blocks)
+
+
+def stub(source):
+    """A solution cell as students get it."""
+    return stripped(source, *SOLUTION, stub=STUB) if SOLUTION[0] in source else STUB
+
+
+def bound(source):
+    """Names that the statements of `source` bind at the top level, in order."""
+    names = []
+    for statement in ast.parse(source).body:
+        names += statement_names(statement)
+    return list(dict.fromkeys(names))
+
+
+def statement_names(statement):
+    """Names that one top-level statement (an ast node) binds."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [(a.asname or a.name).split(".")[0] for a in statement.names]
+    stored = (ast.Store,)
+    return [
+        n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, stored)
+    ]
+
+
+def used(source):
+    """Names that `source` reads anywhere, a set."""
+    tree = ast.parse(source)
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def release(notebook):
+    """The student's copy of an author notebook (NotebookNode): the same as nbgrader's.
+
+    Solutions become stubs, hidden tests and outputs go, cells are locked and check-summed.
+    """
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        about = cell.metadata.get("nbgrader")
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+            for tag in ("collapsed", "scrolled"):
+                cell.metadata.pop(tag, None)
+        if not about:
+            continue
+        if about["solution"]:
+            cell.source = stub(cell.source)
+        elif about["grade"]:
+            cell.source = visible(cell.source)
+        if about["solution"] or about["grade"] or about["locked"]:
+            cell.metadata["deletable"] = False
+            if not about["solution"]:
+                cell.metadata["editable"] = False
+            about["checksum"], about["cell_type"] = checksum(cell), cell.cell_type
+    return notebook
+
+
+def checksum(cell):
+    """The MD5 by which nbgrader knows whether a cell was changed."""
+    about = cell.metadata.nbgrader
+    grade, solution, locked = (str(bool(about[key])) for key in ("grade", "solution", "locked"))
+    parts = [cell.source, cell.cell_type, grade, solution, locked, about["grade_id"]]
+    if about["grade"]:
+        parts.append(str(float(about["points"])))
+    return hashlib.md5("".join(parts).encode()).hexdigest()
+
+
+def write_exercises(source=FOLDER, target=EXERCISES, check=False):
+    """Write the students' notebooks of all author notebooks in `source` to `target`.
+
+    With `check`, only name those that are out of date. Returns how many were.
+    """
+    changed = 0
+    target = Path(target)
+    find(source)
+    wanted = {path.name: path for path in sorted(Path(source).glob("*.ipynb"))}
+    for name, path in wanted.items():
+        text = notebooks.canonical(release(notebooks.read(path)))
+        there = target / name
+        if there.exists() and there.read_text(encoding="utf-8") == text:
+            continue
+        changed += 1
+        print(f"{'out of date' if check else 'written'}: {there}")
+        if not check:
+            target.mkdir(parents=True, exist_ok=True)
+            there.write_text(text, encoding="utf-8", newline="\n")
+    for there in sorted(target.glob("*.ipynb")):
+        if there.name not in wanted:
+            changed += 1
+            print(f"{'left over' if check else 'deleted'}: {there}")
+            if not check:
+                there.unlink()
+    if check and changed:
+        print("Run `make exercises` to mend that.")
+    return changed
+
+
+def modules(assignments):
+    """Names of the modules that the code cells of some Assignments import, sorted."""
+    found = set()
+    for assignment in assignments:
+        for cell in assignment.cells:
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return sorted(found)

@@ -1,0 +1,64 @@
+"""The student's side of the boundary: runs in their kernel, calls their functions by name.
+
+Nothing here is trusted by the other side. A request is a plain value ``[what, name, arguments,
+named arguments]``; the answer is ``["value", value]``, ``["error", names, message, where]`` or
+``["kind", kind]``.
+"""
+
+import base64
+
+from . import checks, values
+
+_held = []
+
+
+def answer(request):
+    """Answer one request; both are bytes as text (base64)."""
+    what, name, arguments, named = values.decode(base64.b64decode(request))
+    try:
+        result = _do(what, name, arguments, named)
+        data = values.encode(result)
+    except Exception as error:
+        error = checks.student_error(error)
+        data = values.encode(["error", list(error.names[:8]), error.message, error.where])
+    return base64.b64encode(data).decode()
+
+
+def _do(what, name, arguments, named):
+    names = _names()
+    if what == "look":
+        if name not in names:
+            return ["kind", "absent"]
+        value = names[name]
+        if callable(value):
+            return ["value", _hold(value)]
+        return ["value", _shareable(value)]
+    function = _held[name] if isinstance(name, int) else names[name]
+    if what == "predict":
+        function = function.predict
+    arguments = [_restore(value, names) for value in arguments]
+    named = {key: _restore(value, names) for key, value in named.items()}
+    return ["value", _shareable(function(*arguments, **named))]
+
+
+def _names():
+    from IPython import get_ipython
+
+    return get_ipython().user_ns
+
+
+def _hold(value):
+    _held.append(value)
+    return values.Opaque(type(value).__name__, len(_held) - 1)
+
+
+def _shareable(value):
+    """`value` as it crosses: plain, or held here and known by a number."""
+    result = values.plain(value)
+    return _hold(value) if isinstance(result, values.Opaque) else result
+
+
+def _restore(value, names):
+    if isinstance(value, values.Given):
+        return names[value.name]
+    return _held[value.handle] if isinstance(value, values.Opaque) else value

@@ -1,0 +1,338 @@
+"""What the check cells of an exercise call: ``from course.grading import check``.
+
+A check cell reads ::
+
+    with check("masked-iou"):
+        got = masked_iou(truth, prediction, ignore=0)
+        check.close(got, [0.5, 1.0], "a mask with one wrong pixel", look="which pixels count?")
+
+It prints one line if all is right and stops with a short message if not. In a notebook, under
+nbgrader and in the course's grader it is the same cell; in the grader it runs outside the
+student's kernel, and the student's functions are called across the boundary.
+"""
+
+import builtins
+import contextlib
+import linecache
+import re
+import warnings
+import zlib
+
+import numpy as np
+
+from .values import KINDS, Given, Opaque, plain
+
+SHOWN = 24
+
+
+class CheckFailed(AssertionError):
+    """A case that was not answered rightly. Attributes: case, expected, got, look (texts)."""
+
+    status = "wrong"
+
+    def __init__(self, task, case, expected="", got="", look=""):
+        self.task, self.case = task, case
+        self.expected, self.got, self.look = expected, got, look
+        lines = [f"{task}: not yet. Case: {case}"]
+        lines += [f"  expected  {expected}"] if expected else []
+        lines += [f"  got       {got}"] if got else []
+        lines += [f"  look at   {look}"] if look else []
+        super().__init__("\n".join(lines))
+
+    def _render_traceback_(self):
+        """What Jupyter shows in place of a stack of frames."""
+        return str(self).splitlines()
+
+
+class NotAttempted(CheckFailed):
+    """The student's cell still raises NotImplementedError."""
+
+    status = "not attempted"
+
+    def __init__(self, task, said="not attempted yet"):
+        AssertionError.__init__(
+            self,
+            f"{task}: {said}. Write your answer in place of `raise NotImplementedError()`, run "
+            "that cell, then this one.",
+        )
+        self.task, self.case, self.expected, self.got, self.look = task, said, "", "", ""
+
+
+class StudentError(Exception):
+    """An exception that a student's code raised.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of its class and of the built-in classes above that, most special first.
+    message : str
+    where : str
+        "line 3: `return a / b`", or "".
+    """
+
+    def __init__(self, names, message="", where=""):
+        self.names, self.message, self.where = tuple(names), message, where
+        super().__init__(message)
+
+    def __str__(self):
+        text = f"{self.names[0]}: {self.message}" if self.message else self.names[0]
+        return text + (f" ({self.where})" if self.where else "")
+
+
+class CodeStopped(CheckFailed):
+    """The student's code raised where a value was expected."""
+
+    status = "error"
+
+    def __init__(self, task, case, error):
+        got = f"your code stopped with {error}"
+        super().__init__(task, case, "a value", got, "the line named above; try it on its own")
+        self.error = error
+
+
+class Check:
+    """The checks of a notebook, and the random numbers that they draw.
+
+    Parameters
+    ----------
+    seeds : callable
+        ``seeds(task)`` gives the integer from which :meth:`rng` starts. In a notebook it depends
+        on the task alone, so that everybody sees the same; the grader's depends on the student.
+    """
+
+    def __init__(self, seeds=lambda task: zlib.crc32(task.encode())):
+        self._seeds, self._task, self._case = seeds, "check", "its first call"
+
+    @contextlib.contextmanager
+    def __call__(self, task):
+        """Run the checks of `task`, the grade id of the cell that the student wrote.
+
+        Raises CheckFailed, or one of its kinds NotAttempted and CodeStopped, for the first case
+        that is not right.
+        """
+        self._task, self._case = task, "the first call"
+        try:
+            # nbgrader gives no point where a check writes to stderr, be it numpy's warning.
+            with warnings.catch_warnings(action="ignore"):
+                yield self
+        except CheckFailed:
+            raise
+        except Exception as error:
+            raise self._verdict(error) from None
+        print(f"{task}: every check in this cell passes.")
+
+    def _verdict(self, error):
+        """A CheckFailed for an exception that came out of a check cell."""
+        if isinstance(error, NameError) and not isinstance(error, StudentError):
+            frames = _frames(error)
+            if len(frames) < 2 and error.name:
+                return NotAttempted(self._task, f"`{error.name}` is not defined")
+        error = student_error(error)
+        if error.names[0] == "NotImplementedError":
+            return NotAttempted(self._task)
+        return CodeStopped(self._task, f"after “{self._case}”", error)
+
+    def rng(self):
+        """A random generator (numpy.random.Generator) of this task, and of this student."""
+        return np.random.default_rng(self._seeds(self._task))
+
+    def close(self, got, expected, case, *, look="", rtol=1e-5, atol=1e-6):
+        """`got` has the shape and kind of `expected` and is near it; NaN only where it has NaN.
+
+        Parameters
+        ----------
+        got : number, array, tensor, or list, tuple or dictionary of such
+        expected : the same
+            An integer passes for a float, never the other way round, a boolean for neither.
+        case : str
+            What was tried, in the student's words. Never tell hidden inputs in it.
+        look : str
+            What to look at next.
+        """
+        self._compare(got, expected, case, look, rtol, atol)
+
+    def equal(self, got, expected, case, *, look=""):
+        """`got` equals `expected` exactly, in kind, shape and value."""
+        self._compare(got, expected, case, look, 0, 0)
+
+    def shape(self, got, shape, case, *, look=""):
+        """`got` is an array or tensor of this shape (tuple of int), without NaN or infinity."""
+        self._case, got = case, plain(got)
+        if not isinstance(got, np.ndarray) or got.shape != tuple(shape):
+            raise CheckFailed(
+                self._task, case, f"an array of shape {tuple(shape)}", describe(got), look
+            )
+        if not np.isfinite(got).all():
+            raise CheckFailed(self._task, case, "finite numbers", describe(got), look)
+
+    def between(self, got, low, high, case, *, look=""):
+        """`got` is one number (or an array of numbers) from `low` to `high`, ends included."""
+        self._case, got = case, plain(got)
+        array = np.asarray(got) if isinstance(got, int | float | np.ndarray) else np.array("")
+        numbers = array.dtype.kind in "iuf" and array.size
+        if not numbers or not ((array >= low) & (array <= high)).all():
+            raise CheckFailed(self._task, case, f"from {low:g} to {high:g}", describe(got), look)
+
+    def true(self, condition, case, *, expected="", got="", look=""):
+        """`condition`, worked out in the check cell from plain values, holds.
+
+        `expected` and `got` are texts. For what no other check can say.
+        """
+        self._case = case
+        if plain(condition) is not True:
+            raise CheckFailed(self._task, case, expected, got, look)
+
+    def raises(self, error, function, *arguments, case, look="", **named):
+        """Calling `function` with these arguments raises `error`, a built-in exception class."""
+        self._case = case
+        try:
+            got = function(*arguments, **named)
+        except Exception as raised:
+            raised = student_error(raised)
+            if raised.names[0] == "NotImplementedError" and error is not NotImplementedError:
+                raise NotAttempted(self._task) from None
+            if error.__name__ in raised.names:
+                return
+            found = str(raised)
+        else:
+            found = describe(plain(got))
+        raise CheckFailed(self._task, case, f"{error.__name__} is raised", found, look)
+
+    def _compare(self, got, expected, case, look, rtol, atol):
+        self._case, got, expected = case, plain(got), plain(expected)
+        fault = difference(got, expected, rtol, atol)
+        if fault:
+            raise CheckFailed(self._task, case, describe(expected), describe(got) + fault, look)
+
+
+check = Check()
+
+
+def difference(got, expected, rtol=0, atol=0):
+    """What tells the plain value `got` from `expected`: "" for nothing, else the end of a sentence.
+
+    Kind and shape come first, then where values are finite, then the values.
+    """
+    if isinstance(expected, list | tuple):
+        if not isinstance(got, list | tuple) or isinstance(got, Opaque | Given):
+            return "; a list or tuple was expected"
+        if len(got) != len(expected):
+            return f"; {len(expected)} entries were expected, not {len(got)}"
+        faults = (difference(g, e, rtol, atol) for g, e in zip(got, expected, strict=True))
+        return next((f"; entry {i} differs{fault}" for i, fault in enumerate(faults) if fault), "")
+    if isinstance(expected, dict):
+        if not isinstance(got, dict) or set(got) != set(expected):
+            return f"; a dictionary with the keys {', '.join(map(str, expected))} was expected"
+        wrong = [k for k in expected if difference(got[k], expected[k], rtol, atol)]
+        return f"; {wrong[0]!r} differs" if wrong else ""
+    if expected is None or isinstance(expected, bool | str):
+        return "" if type(got) is type(expected) and got == expected else "."
+    if isinstance(expected, np.ndarray) and not isinstance(got, np.ndarray):
+        return "; an array was expected"
+    if not isinstance(expected, np.ndarray) and type(got) not in (int, float):
+        scalar = isinstance(got, np.ndarray) and got.shape == () and got.dtype.kind in "iuf"
+        if not scalar:
+            return "; a single number was expected"
+        got = got.item()
+    return _array_difference(np.asarray(got), np.asarray(expected), rtol, atol)
+
+
+def _array_difference(got, expected, rtol, atol):
+    kinds = {"b": "b", "i": "iu", "u": "iu", "f": "f" if got.shape else "fiu"}[expected.dtype.kind]
+    if got.shape != expected.shape:
+        return f"; the shape {expected.shape} was expected"
+    if got.dtype.kind not in kinds:
+        return f"; {KINDS[expected.dtype.kind]} numbers were expected"
+    if expected.dtype.kind != "f":
+        wrong = got != expected
+    else:
+        with np.errstate(invalid="ignore", over="ignore"):
+            near = np.abs(got - expected) <= atol + rtol * np.abs(expected)
+        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+        finite = np.isfinite(got) & np.isfinite(expected)
+        wrong = ~np.where(finite, near, same)
+    if not wrong.any():
+        return ""
+    if wrong.ndim == 0:
+        return "."
+    first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"; {int(wrong.sum())} of {wrong.size} entries differ, the first at {list(first)}: "
+        f"{_number(expected[first])} expected, {_number(got[first])} got"
+    )
+
+
+def describe(value):
+    """A plain value in a few words for a student, at most some 600 characters."""
+    if isinstance(value, np.ndarray):
+        head = f"an array of shape {value.shape}, {value.dtype}"
+        if value.size == 0:
+            return f"{head}, empty"
+        if value.size <= SHOWN:
+            return f"{head}: {np.array2string(value, precision=4, separator=', ')}"
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            return f"{head}, {int((~np.isfinite(value)).sum())} entries NaN or infinite"
+        return f"{head}, from {_number(value.min())} to {_number(value.max())}"
+    if isinstance(value, Opaque | Given):
+        name = value.kind if isinstance(value, Opaque) else value.name
+        return f"something that is not a plain value ({name})"
+    if value is None:
+        return "None (is a `return` missing?)"
+    if isinstance(value, bool | str):
+        text = repr(value[:200]) if isinstance(value, str) else repr(value)
+        return f"{text}, a {'string' if isinstance(value, str) else 'boolean'}"
+    if isinstance(value, int | float):
+        return f"{_number(value)}, {'an integer' if isinstance(value, int) else 'a float'}"
+    if isinstance(value, dict):
+        inside = ", ".join(f"{k!r}: {describe(v)}" for k, v in list(value.items())[:6])
+        return f"a dictionary {{{inside}}}"[:600]
+    inside = ", ".join(_short(item) for item in value[:12]) + (", …" if len(value) > 12 else "")
+    text = f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    return f"a {type(value).__name__} of {len(value)}: {text}"[:600]
+
+
+def _short(value):
+    if isinstance(value, bool | int | float):
+        return _number(value)
+    if isinstance(value, str):
+        return repr(value[:60])
+    return describe(value)
+
+
+def _number(value):
+    value = value.item() if isinstance(value, np.generic) else value
+    return f"{value:.6g}" if isinstance(value, float) else str(value)[:60]
+
+
+def student_error(error):
+    """`error`, raised by a student's code, as a StudentError."""
+    if isinstance(error, StudentError):
+        return error
+    names = [type(error).__name__]
+    names += [c.__name__ for c in type(error).__mro__[1:] if vars(builtins).get(c.__name__) is c]
+    return StudentError(names, _message(error), _where(error))
+
+
+def _message(error):
+    try:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # Keras's messages are coloured
+        return re.sub(r"\s+", " ", text)[:300]
+    except Exception:  # their __str__ may be broken
+        return ""
+
+
+def _frames(error):
+    """Frames that hold source written in cells: (line number, line), outermost first."""
+    found, traceback = [], error.__traceback__
+    while traceback:
+        name = traceback.tb_frame.f_code.co_filename
+        if "ipykernel_" in name or name.startswith(("<ipython-input", "<cell")):
+            line = linecache.getline(name, traceback.tb_lineno).strip()
+            found.append((traceback.tb_lineno, line))
+        traceback = traceback.tb_next
+    return found
+
+
+def _where(error):
+    frames = _frames(error)
+    return f"line {frames[-1][0]}: `{frames[-1][1][:120]}`" if frames else ""

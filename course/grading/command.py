@@ -1,0 +1,124 @@
+"""``python -m course grade``: from what students handed in to a gradebook and feedback."""
+
+import contextlib
+import functools
+import re
+from pathlib import Path
+
+EPILOG = """\
+SUBMISSIONS is nbgrader's submitted/<student>/<assignment>/ tree, a folder of notebooks (ada.ipynb,
+ada_08_unet.ipynb), the zip that Moodle or Canvas gave, a folder of GitHub Classroom clones, or one
+notebook. Run the same command again after an interruption, or when more was handed in: only what is
+missing or has changed is graded.
+"""
+
+
+def add_arguments(parser):
+    """Give an argparse parser the options of the command."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "submissions", nargs="?", metavar="SUBMISSIONS", help="what students handed in"
+    )
+    parser.add_argument(
+        "--author",
+        metavar="DIR",
+        help="folder of author notebooks (default: notebooks/solutions of the course)",
+    )
+    parser.add_argument(
+        "--out", default="graded", metavar="DIR", help="where all goes (default: %(default)s)"
+    )
+    parser.add_argument("--workers", type=_count, metavar="N", help="at once (default: the cores)")
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        help="secret from which random inputs are drawn (default: DIR/grading.key, made once)",
+    )
+    parser.add_argument(
+        "--sandbox",
+        choices=("auto", "bubblewrap", "landlock", "none"),
+        default="auto",
+        help="what students' code is shut into (default: the best there is; never none)",
+    )
+    parser.add_argument(
+        "--shard", type=_shard, default=(1, 1), metavar="I/N", help="grade the I-th of N parts"
+    )
+    parser.add_argument(
+        "--merge",
+        nargs="+",
+        metavar="DIR",
+        help="grade nothing; bring together what shards wrote to these folders, and report",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    """Grade, or merge what was graded; returns 0, since a submission that fails is no failure.
+
+    Raises ValueError or FileNotFoundError, which say what to do, if nothing can be graded.
+    """
+    from . import batch
+
+    if options.merge:
+        if options.submissions:
+            raise ValueError("--merge grades nothing: leave SUBMISSIONS out, or leave --merge out.")
+        results = batch.merge(options.merge, options.out)
+    elif options.submissions:
+        results = _grade(options)
+    else:
+        raise ValueError("Name what to grade: python -m course grade SUBMISSIONS.")
+    lost = sum(result["status"] != "graded" for result in results)
+    print(
+        f"{len(results)} submissions, {len(results) - lost} graded, {lost} not graded.\n"
+        f"Gradebook: {Path(options.out, 'grades.csv')}\n"
+        f"Overview:  {Path(options.out, 'index.html')}"
+    )
+    return 0
+
+
+def _grade(options):
+    from . import author, batch, box, session, submissions
+
+    assignments = author.find(options.author or author.FOLDER)
+    found = submissions.find(options.submissions, assignments)
+    key = batch.key_of(options.key, options.out)
+    try:
+        kind = box.choose(options.sandbox)
+        return batch.grade_all(
+            found,
+            assignments,
+            options.out,
+            key,
+            grade=_grader(kind, assignments, key),
+            workers=options.workers,
+            shard=options.shard,
+            limit=3 * session.Settings._field_defaults["notebook_seconds"],
+            sandbox=kind,
+        )
+    except box.NoBox as error:
+        raise ValueError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _grader(kind, assignments, key):
+    """The function that grades one submission, as long as the kernel server runs."""
+    from . import author, kernels, session
+
+    with kernels.Server(kind, warm=author.modules(assignments.values())) as server:
+        settings = session.Settings(kernels.Place(server), key)
+        yield functools.partial(session.grade, assignments=assignments, settings=settings)
+
+
+def _count(text):
+    if not re.fullmatch(r"[1-9]\d{0,3}", text):
+        raise ValueError
+    return int(text)
+
+
+def _shard(text):
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError
+    return int(match[1]), int(match[2])
+
+
+_count.__name__, _shard.__name__ = "number from 1 up", "part I/N, such as 2/4"  # in messages

@@ -1,0 +1,245 @@
+"""Kernels for students' code: a server that forks them, and nbval's kernel over one of them."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from queue import Empty
+
+import zmq
+from jupyter_client import BlockingKernelClient
+from nbval.kernel import RunningKernel
+
+from . import box
+from .confinement import NOBODY, Limits
+
+LARGEST_MESSAGE = 400 * 2**20
+TICK = 0.1
+
+
+class KernelEnded(BaseException):
+    """The kernel is gone. `reason` is "time", "memory", "output", "stopped" or "died".
+
+    Not an Exception, so that no check takes it for one that a student's function raised.
+    """
+
+    def __init__(self, reason, code=None):
+        self.reason, self.code = reason, code
+        super().__init__(f"the kernel ended: {reason}")
+
+
+class Server:
+    """A running kernel server. A context manager; leaving it ends all its kernels.
+
+    Parameters
+    ----------
+    kind : str
+        The box, one of ``box.KINDS``, as :func:`box.choose` gives it.
+    warm : sequence of str
+        Modules to import before any kernel is forked.
+    start_seconds : float
+        How long these imports may take.
+
+    Raises
+    ------
+    box.NoBox
+        If the server does not start; the message has what it said.
+    """
+
+    def __init__(self, kind, warm=("numpy",), start_seconds=180):
+        self.kind = kind
+        self.folder = Path(tempfile.mkdtemp(prefix="grade-"))
+        self.sockets = self.folder / "k"
+        self.sockets.mkdir()
+        for folder in (self.folder, self.sockets):
+            folder.chmod(0o711)
+        inside = box.INSIDE if kind == "bubblewrap" else str(self.sockets)
+        with socket.socket(socket.AF_UNIX) as listening:
+            self.path = str(self.folder / "server")
+            listening.bind(self.path)
+            os.chmod(self.path, 0o600)
+            listening.listen(64)
+            number = listening.fileno()
+            command = [sys.executable, "-P", "-m", "course.grading.server", kind, inside]
+            command += [str(number), "ipykernel.kernelapp", "course.grading.boundary", *warm]
+            if kind == "bubblewrap":
+                command = box.enclose(command, self.sockets)
+            self.log = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115
+            self.process = subprocess.Popen(
+                command, env=box.environment(kind), pass_fds=[number], start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            )  # fmt: skip
+        self._await(start_seconds)
+
+    def _await(self, seconds):
+        """Wait for a kernel to come up, so that a server that cannot is noticed at once."""
+        try:
+            BoxedKernel(self, Limits(), seconds).stop()
+        except (Exception, KernelEnded) as error:
+            self.log.seek(0)
+            said = self.log.read().decode(errors="replace").strip()[-2000:]
+            self.close()
+            raise box.NoBox(f"The box {self.kind!r} did not start: {said or error}") from None
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class Place:
+    """Where a server is, for another process than the one that started it."""
+
+    def __init__(self, server):
+        self.kind, self.path, self.sockets = server.kind, server.path, Path(server.sockets)
+
+
+class BoxedKernel(RunningKernel):
+    """nbval's kernel, forked by a server. Its end is noticed at once, its output is bounded.
+
+    Parameters
+    ----------
+    server : Server or Place
+    limits : Limits
+    start_seconds : float
+    output : int
+        Bytes of messages that it may send between two calls of :meth:`allow_output`.
+    """
+
+    def __init__(self, server, limits, start_seconds=60, output=8 * 2**20):
+        self.km = None  # nbval's kernel manager; the server is ours
+        self.limits, self.output, self.left, self.deadline = limits, output, output, None
+        self.name = uuid.uuid4().hex[:12]
+        self.folder = server.sockets / self.name
+        self._make_folder(server.kind)
+        self.kc = BlockingKernelClient()
+        self.kc.load_connection_info(self._connection(str(self.folder)))
+        self.kc.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
+        self.control = socket.socket(socket.AF_UNIX)
+        try:
+            self.control.connect(server.path)
+            request = {"name": self.name, "limits": list(limits)}
+            self.control.sendall(json.dumps(request).encode() + b"\n")
+            self.control.setblocking(False)
+            self.kc.start_channels(hb=False, stdin=False)
+            self.deadline = time.monotonic() + start_seconds
+            self._ensure_iopub_up()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _make_folder(self, kind):
+        self.folder.mkdir(mode=0o700)
+        scratch = self.folder / "scratch"
+        inside = box.INSIDE if kind == "bubblewrap" else str(self.folder)
+        connection = self.folder / "c"
+        connection.write_text(json.dumps(self._connection(inside)))
+        if kind != "bubblewrap":
+            scratch.mkdir()
+        if os.geteuid() == 0 and kind != "none":
+            for path in (self.folder, connection, scratch):
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(path, NOBODY, NOBODY)
+
+    def _connection(self, folder):
+        names = ("shell", "iopub", "stdin", "control", "hb")
+        ports = {f"{name}_port": number for number, name in enumerate(names, 1)}
+        self.key = getattr(self, "key", uuid.uuid4().hex)
+        return ports | {
+            "transport": "ipc", "ip": f"{folder}/s", "key": self.key, "signature_scheme": "hmac-sha256"
+        }  # fmt: skip
+
+    def _ensure_iopub_up(self):
+        """As nbval's, which waits a second for each message sent before iopub was connected."""
+        while True:
+            message = self.kc.kernel_info()
+            self.await_reply(message, timeout=None)
+            with contextlib.suppress(Empty):
+                return self.await_idle(message, 0.05)
+
+    def is_alive(self):
+        return self.ended() is None
+
+    def ended(self):
+        """None while the kernel lives, else a KernelEnded that says why it does not."""
+        if self.control.fileno() < 0:
+            return KernelEnded("stopped")
+        try:
+            said = self.control.recv(4096)
+        except BlockingIOError:
+            return None
+        except OSError:
+            said = b""
+        self.control.close()
+        said = json.loads(said) if said else {"ended": "died", "code": None}
+        self._end = KernelEnded(said["ended"], said["code"])
+        return self._end
+
+    def within(self, seconds):
+        """Give the kernel so many seconds for what comes next, and its output anew."""
+        self.deadline, self.left = time.monotonic() + seconds, self.output
+
+    def get_message(self, stream, timeout=None):
+        """The next message of `stream`, "iopub" or "shell".
+
+        Raises Empty after `timeout` seconds, KernelEnded where the kernel has gone, has used up
+        the time of :meth:`within`, or has sent more than it may.
+        """
+        until = time.monotonic() + (1e9 if timeout is None else timeout)
+        while True:
+            try:
+                message = super().get_message(stream, timeout=min(TICK, timeout or TICK))
+            except Empty:
+                ended = self.ended()
+                if ended:
+                    raise ended from None
+                if time.monotonic() > until:
+                    raise
+            else:
+                self.left -= len(str(message.get("content")))
+                if self.left < 0:
+                    self._overrun("output")
+                return message
+            finally:
+                if self.deadline and time.monotonic() > self.deadline:
+                    self._overrun("time")
+
+    def _overrun(self, reason):
+        self.stop()
+        raise KernelEnded(reason)
+
+    def interrupt(self):
+        self._order(b"INT\n")
+
+    def _order(self, order):
+        with contextlib.suppress(OSError):
+            self.control.setblocking(True)
+            self.control.sendall(order)
+            self.control.setblocking(False)
+
+    def stop(self):
+        """End the kernel and all that it started; wait until it is gone."""
+        if self.control.fileno() >= 0:
+            self._order(b"KILL\n")
+            self.control.setblocking(True)
+            self.control.settimeout(10)
+            with contextlib.suppress(OSError):
+                while self.control.recv(4096):
+                    pass
+            self.control.close()
+        self.kc.stop_channels()
+        shutil.rmtree(self.folder, ignore_errors=True)

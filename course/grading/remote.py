@@ -1,0 +1,135 @@
+"""A student's kernel as the grader sees it: names to call, and plain values that come back."""
+
+import base64
+import contextlib
+import re
+from queue import Empty
+
+from . import values
+from .checks import StudentError
+
+ANSWER = "__import__('course.grading.boundary', fromlist=['answer']).answer('{}')"
+
+
+class Remote(values.Opaque):
+    """Something of the student's that stays in their kernel; it can be called from here.
+
+    What they return comes back as a plain value, or as another Remote.
+    """
+
+    def __call__(self, *arguments, **named):
+        return self.student.ask("call", self.handle, arguments, named)
+
+    def predict(self, *arguments, **named):
+        """What their model's method of this name returns."""
+        return self.student.ask("predict", self.handle, arguments, named)
+
+
+class Student:
+    """The other side of the boundary.
+
+    Parameters
+    ----------
+    kernel : BoxedKernel
+    given : dict
+        Names and functions that both sides have; such a function may be an argument.
+    seconds : callable
+        ``seconds()`` says how long the next call may take.
+    """
+
+    def __init__(self, kernel, given, seconds):
+        self.kernel, self.given, self.seconds = kernel, given, seconds
+
+    def look(self, names):
+        """The values of `names` in their kernel, of those that it has: a dictionary."""
+        found = {}
+        for name in names:
+            with contextlib.suppress(LookupError):
+                found[name] = self.ask("look", name)
+        return found
+
+    def ask(self, what, name, arguments=(), named=None):
+        """Send one request and wait for its answer.
+
+        Returns a plain value or a Remote. Raises StudentError if their code did, LookupError if
+        there is no such name, KernelEnded if the kernel did not live to answer.
+        """
+        arguments = [self._known(value) for value in arguments]
+        named = {key: self._known(value) for key, value in (named or {}).items()}
+        request = base64.b64encode(values.encode([what, name, arguments, named])).decode()
+        self.kernel.within(self.seconds())
+        message = self.kernel.kc.execute(
+            "", silent=True, store_history=False, allow_stdin=False,
+            user_expressions={"answer": ANSWER.format(request)},
+        )  # fmt: skip
+        try:
+            return self._read(self._reply(message))
+        finally:
+            self._drain(message)
+
+    def _known(self, value):
+        """A function that the notebook gave to both sides crosses as its name."""
+        if callable(value) and not isinstance(value, Remote):
+            name = next((n for n, known in self.given.items() if known is value), None)
+            if name:
+                return values.Given(name)
+        return value
+
+    def _reply(self, message):
+        """The text of the answer to the request `message`; nothing in it is to be trusted."""
+        while True:
+            reply = self.kernel.get_message("shell", timeout=None)
+            with contextlib.suppress(KeyError, TypeError, AttributeError):
+                if reply["parent_header"].get("msg_id") == message:
+                    return str(reply["content"]["user_expressions"]["answer"]["data"]["text/plain"])
+            with contextlib.suppress(KeyError, TypeError, AttributeError):
+                if reply["parent_header"]["msg_id"] == message:
+                    return ""
+
+    def _drain(self, message):
+        """Throw away what the call printed."""
+        while self.kernel.is_alive():
+            try:
+                said = self.kernel.get_message("iopub", timeout=1)
+            except Empty:
+                return
+            with contextlib.suppress(KeyError, TypeError, AttributeError):
+                idle = said["content"].get("execution_state") == "idle"
+                if idle and said["parent_header"].get("msg_id") == message:
+                    return
+
+    def _read(self, text):
+        try:
+            if not re.fullmatch(r"'[A-Za-z0-9+/=]+'", text):
+                raise values.NotPlain("no answer")
+            kind, *content = values.decode(base64.b64decode(text[1:-1]))
+            if kind == "value":
+                return self._wrap(content[0])
+            if kind == "error":
+                names, message, where = content
+                raise StudentError(
+                    [clean(name, 60) for name in names][:8] or ["Exception"],
+                    clean(message, 300),
+                    clean(where, 160),
+                )
+            if kind == "kind":
+                raise LookupError("no such name")
+        except (values.NotPlain, ValueError, TypeError, IndexError, AttributeError):
+            pass
+        raise StudentError(["RuntimeError"], "what came back from your code could not be read")
+
+    def _wrap(self, value):
+        if isinstance(value, values.Opaque):
+            value = Remote(*value)
+            value.student = self
+            return value
+        if isinstance(value, list | tuple):
+            return type(value)(self._wrap(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._wrap(item) for key, item in value.items()}
+        return value
+
+
+def clean(text, length):
+    """A student's text without control characters, cut to `length`."""
+    return "".join(c if c.isprintable() else " " for c in str(text)[:length])

@@ -1,0 +1,253 @@
+"""The kernel server: imports TensorFlow once, then forks a confined kernel for each submission.
+
+Started by :mod:`course.grading.kernels` inside the box, as ``python -m course.grading.server``. It
+runs no student's code itself and knows no test and no solution. Each connection to its socket is
+one kernel: a line of JSON asks for it; lines ``INT`` and ``KILL`` may follow; when the kernel has
+ended a line of JSON tells how. A client that goes away takes its kernel with it.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import time
+
+from . import confinement
+
+TICK = 0.2
+
+
+class _Kernel:
+    """A kernel's guardian process, and the client that asked for it."""
+
+    def __init__(self, client, guardian, limits):
+        self.client, self.guardian, self.limits = client, guardian, limits
+        self.pidfd = os.pidfd_open(guardian)
+        self.deadline, self.reason = time.monotonic() + limits.wall, ""
+
+    def stop(self, reason):
+        self.reason = self.reason or reason
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.guardian, signal.SIGTERM)
+
+    def watch(self):
+        """Stop the kernel where it has used up its time or its memory."""
+        if time.monotonic() > self.deadline:
+            self.stop("time")
+        elif _memory(self.guardian) > self.limits.memory:
+            self.stop("memory")
+
+
+def serve(listening, box, folder):
+    """Answer connections on the socket `listening` until the process is killed.
+
+    `box` is "bubblewrap", "landlock" or "none"; `folder` the one that holds the folders of the
+    kernels' sockets.
+    """
+    chooser, kernels = selectors.DefaultSelector(), {}
+    chooser.register(listening, selectors.EVENT_READ, "new")
+    while True:
+        for key, _ in chooser.select(TICK):
+            if key.data == "new":
+                client = listening.accept()[0]
+                chooser.register(client, selectors.EVENT_READ, "client")
+            elif key.data == "client":
+                client = key.fileobj
+                order = _receive(client)
+                kernel = kernels.get(client)
+                if kernel is None and order.startswith(b"{"):
+                    request = json.loads(order)
+                    limits = confinement.Limits(*request["limits"])
+                    guardian = _fork(listening, kernels, box, folder, request, limits)
+                    kernels[client] = kernel = _Kernel(client, guardian, limits)
+                    chooser.register(kernel.pidfd, selectors.EVENT_READ, kernel)
+                elif order == b"INT" and kernel:
+                    os.kill(kernel.guardian, signal.SIGINT)
+                elif kernel:
+                    kernel.stop("stopped")
+                if order == b"":
+                    chooser.unregister(client)
+                    client.close()
+            else:
+                _end(key.data, chooser, kernels)
+        for kernel in list(kernels.values()):
+            kernel.watch()
+
+
+def _receive(client):
+    """The next line from a client; empty when it is gone."""
+    data = b""
+    with contextlib.suppress(OSError):
+        while not data.endswith(b"\n"):
+            piece = client.recv(65536)
+            if not piece:
+                return b""
+            data += piece
+    return data.strip()
+
+
+def _end(kernel, chooser, kernels):
+    _, status = os.waitpid(kernel.guardian, 0)
+    chooser.unregister(kernel.pidfd)
+    os.close(kernel.pidfd)
+    kernels.pop(kernel.client, None)
+    code = os.waitstatus_to_exitcode(status)
+    with contextlib.suppress(OSError):
+        kernel.client.sendall(json.dumps({"ended": kernel.reason or "died", "code": code}).encode())
+        kernel.client.shutdown(socket.SHUT_RDWR)
+
+
+def _memory(guardian):
+    """Resident bytes of a guardian's descendants, less what they share with files."""
+    total, processes, page = 0, [guardian], os.sysconf("SC_PAGE_SIZE")
+    while processes:
+        process = processes.pop()
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for thread in os.listdir(f"/proc/{process}/task"):
+                with open(f"/proc/{process}/task/{thread}/children") as file:
+                    processes += map(int, file.read().split())
+            with open(f"/proc/{process}/statm") as file:
+                _, resident, shared, *_ = map(int, file.read().split())
+            total += (resident - shared) * page
+    return total
+
+
+def _fork(listening, kernels, box, folder, request, limits):
+    """Fork the guardian of a new kernel; returns its process id."""
+    gc.freeze()  # what is imported stays shared between all kernels
+    guardian = os.fork()
+    if guardian:
+        return guardian
+    try:
+        listening.close()
+        for kernel in kernels.values():
+            kernel.client.close()
+        _close_all_but(2)
+        _guard(box, folder, request, limits)
+    finally:
+        os._exit(70)
+
+
+def _close_all_but(last):
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > last:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+
+def _guard(box, folder, request, limits):
+    """Confine a child that becomes the kernel, wait for its end, leave nothing behind."""
+    sockets = os.path.join(folder, request["name"])
+    confinement.prctl(confinement.PARENT_DEATH, signal.SIGKILL)
+    confinement.prctl(confinement.SUBREAPER, 1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    if box == "bubblewrap":
+        confinement.enter_namespaces()
+    kernel = os.fork()
+    if kernel == 0:
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+            scratch = _confine(box, sockets, folder, limits)
+            _run_kernel(os.path.join(folder if box == "bubblewrap" else sockets, "c"), scratch)
+        except BaseException as error:
+            print(f"kernel: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(71)
+    pidfd = os.pidfd_open(kernel)
+    while not select.select([pidfd], [], [], 0.02)[0]:
+        pending = signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.02)
+        if pending and pending.si_signo == signal.SIGINT:
+            os.kill(kernel, signal.SIGINT)
+        elif pending:
+            os.kill(kernel, signal.SIGKILL)
+    _, status = os.waitpid(kernel, 0)
+    if box != "bubblewrap":  # there, the end of process 1 was the end of all
+        _reap()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _reap():
+    """Kill whoever the kernel has left behind, and theirs, until there is nobody."""
+    while True:
+        with open("/proc/thread-self/children") as file:
+            children = list(map(int, file.read().split()))
+        if not children:
+            return
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+
+
+def _confine(box, sockets, folder, limits):
+    """Close the box around this process. Returns the folder where it may write."""
+    devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
+    confinement.prctl(confinement.PARENT_DEATH, signal.SIGKILL)
+    os.setsid()
+    if box == "bubblewrap":
+        confinement.own_files(sockets, limits)
+        confinement.drop_privileges()
+        confinement.limit_resources(limits)
+        confinement.restrict_files(["/"], [confinement.SCRATCH, "/dev/shm", *devices], [folder])
+        confinement.refuse_calls()
+        scratch = confinement.SCRATCH
+    elif box == "landlock":
+        scratch = os.path.join(sockets, "scratch")
+        process = os.path.realpath("/proc/self")
+        system = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices/system", process]
+        confinement.drop_privileges(keep_search=os.geteuid() == 0)
+        confinement.limit_resources(limits)
+        confinement.restrict_files(
+            [*confinement.system_paths(), *system], [scratch, *devices], [sockets]
+        )
+        confinement.refuse_calls()
+    else:
+        scratch = os.path.join(sockets, "scratch")
+        confinement.limit_resources(limits)
+    # A parent's death counts anew after a change of user; and nobody of ours may look inside.
+    confinement.prctl(confinement.PARENT_DEATH, signal.SIGKILL)
+    confinement.prctl(confinement.DUMPABLE, 1)
+    return scratch
+
+
+def _run_kernel(connection, scratch):
+    """Become an IPython kernel that talks over the sockets named in the file `connection`."""
+    os.environ |= {"HOME": scratch, "TMPDIR": scratch, "IPYTHONDIR": f"{scratch}/.ipython"}
+    os.chdir(scratch)
+    tempfile.tempdir = None  # what an import of the server's has found does not hold here
+    random_bytes = os.urandom(8)
+    import random
+
+    random.seed(random_bytes)
+    from ipykernel.kernelapp import IPKernelApp
+
+    application = IPKernelApp.instance()
+    application.initialize(
+        ["-f", connection, "--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
+    )
+    application.start()
+
+
+def main():
+    box, folder, descriptor, *warm = sys.argv[1:]
+    confinement.prctl(confinement.DUMPABLE, 0)
+    if box == "bubblewrap" and os.geteuid() == 0:
+        confinement.mount("proc", "/proc", "proc", confinement.MS_NOSUID_NODEV)
+    for module in warm if box == "none" else ("pyseccomp", *warm):
+        with contextlib.suppress(ImportError):  # names that are no modules are no harm
+            importlib.import_module(module)
+    listening = socket.socket(fileno=int(descriptor))
+    serve(listening, box, folder)
+
+
+if __name__ == "__main__":
+    main()
