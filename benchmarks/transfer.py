@@ -30,7 +30,7 @@ from course.models.unet import backbone_unet
 from course.notebooks import read
 
 FEW = 12
-ROUNDS = 40  # epochs over the few; as many steps as the lesson's runs take
+ROUNDS = 30  # epochs over the few; as many steps as the lesson's runs take
 RATE = 4e-3
 WIDTH = 24
 MODELS = {
@@ -45,7 +45,7 @@ STARTS = {
     "from scratch": (None, [("from scratch", 1, False, RATE)]),
     "fine-tuned": (
         "scenes",
-        [("head only", 0.5, True, RATE), ("fine-tuned", 0.5, False, RATE / 10)],
+        [("head only", 2 / 3, True, RATE), ("fine-tuned", 1 / 3, False, RATE / 10)],
     ),
     "all at once": ("scenes", [("all at once", 1, False, RATE)]),
 }

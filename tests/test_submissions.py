@@ -378,7 +378,7 @@ def change(path, offset, value, name=b"Eve"):
 @pytest.mark.parametrize(
     ("offset", "value", "reason"),
     [
-        (8, b"\x01\x00", "encrypted"),
+        (8, b"\x01\x00", "without a password"),
         (10, b"\x0c\x00", "packed in a way"),
         (10, b"\x63\x00", "packed in a way"),
         (16, b"\x00\x00\x00\x00", "cannot be read"),  # the checksum

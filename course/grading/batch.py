@@ -6,6 +6,7 @@ part (a *shard*), into one folder or into folders that are merged afterwards.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
@@ -25,11 +26,6 @@ from course.version import __version__
 from . import gradebook, results
 from .submissions import NotANotebook, Submission, assignment_of, printable, read, read_cells
 from .workers import Pool
-
-try:
-    import fcntl
-except ImportError:  # Windows, where processes are not forked either
-    fcntl = None
 
 LIMIT = 3600  # seconds for one submission; the limits inside are meant to end it long before
 KEY_BYTES = 32
@@ -445,9 +441,6 @@ def _make_key(path):
 @contextlib.contextmanager
 def _locked(path, wait=False):
     """Hold a lock that goes with the process, however it ends."""
-    if fcntl is None:
-        yield
-        return
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -101,7 +101,7 @@ class Check:
     """
 
     def __init__(self, seeds=lambda task: zlib.crc32(task.encode())):
-        self._seeds, self._task, self._case = seeds, "check", "its first call"
+        self._seeds, self._task = seeds, "check"
 
     @contextlib.contextmanager
     def __call__(self, task):
@@ -110,7 +110,7 @@ class Check:
         Raises CheckFailed, or one of its kinds NotAttempted and CodeStopped, for the first case
         that is not right.
         """
-        self._task, self._case = task, "the first call"
+        self._task = task
         try:
             # nbgrader gives no point where a check writes to stderr, be it numpy's warning.
             with warnings.catch_warnings(action="ignore"):
@@ -127,10 +127,12 @@ class Check:
             frames = _frames(error)
             if len(frames) < 2 and error.name:
                 return NotAttempted(self._task, f"`{error.name}` is not defined")
-        error = student_error(error)
+        raised, error = error, student_error(error)
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)
-        return CodeStopped(self._task, f"after “{self._case}”", error)
+        calls = _frames(raised)
+        case = f"the call `{calls[0][1][:160]}`" if calls else "a call of your function"
+        return CodeStopped(self._task, case, error)
 
     def rng(self):
         """A random generator (numpy.random.Generator) of this task, and of this student."""
@@ -157,7 +159,7 @@ class Check:
 
     def shape(self, got, shape, case, *, look=""):
         """`got` is an array or tensor of this shape (tuple of int), without NaN or infinity."""
-        self._case, got = case, plain(got)
+        got = plain(got)
         if not isinstance(got, np.ndarray) or got.shape != tuple(shape):
             raise CheckFailed(
                 self._task, case, f"an array of shape {tuple(shape)}", describe(got), look
@@ -167,7 +169,7 @@ class Check:
 
     def between(self, got, low, high, case, *, look=""):
         """`got` is one number (or an array of numbers) from `low` to `high`, ends included."""
-        self._case, got = case, plain(got)
+        got = plain(got)
         array = np.asarray(got) if isinstance(got, int | float | np.ndarray) else np.array("")
         numbers = array.dtype.kind in "iuf" and array.size
         if not numbers or not ((array >= low) & (array <= high)).all():
@@ -178,13 +180,11 @@ class Check:
 
         `expected` and `got` are texts. For what no other check can say.
         """
-        self._case = case
         if plain(condition) is not True:
             raise CheckFailed(self._task, case, expected, got, look)
 
     def raises(self, error, function, *arguments, case, look="", **named):
         """Calling `function` with these arguments raises `error`, a built-in exception class."""
-        self._case = case
         try:
             got = function(*arguments, **named)
         except Exception as raised:
@@ -199,7 +199,7 @@ class Check:
         raise CheckFailed(self._task, case, f"{error.__name__} is raised", found, look)
 
     def _compare(self, got, expected, case, look, rtol, atol):
-        self._case, got, expected = case, plain(got), plain(expected)
+        got, expected = plain(got), plain(expected)
         fault = difference(got, expected, rtol, atol)
         if fault:
             raise CheckFailed(self._task, case, describe(expected), describe(got) + fault, look)

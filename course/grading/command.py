@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import re
 from pathlib import Path
 
@@ -56,16 +57,17 @@ def run(options):
 
     Raises ValueError or FileNotFoundError, which say what to do, if nothing can be graded.
     """
-    from . import batch
-
-    if options.merge:
-        if options.submissions:
-            raise ValueError("--merge grades nothing: leave SUBMISSIONS out, or leave --merge out.")
-        results = batch.merge(options.merge, options.out)
-    elif options.submissions:
-        results = _grade(options)
-    else:
-        raise ValueError("Name what to grade: python -m course grade SUBMISSIONS.")
+    if os.name == "nt":
+        raise ValueError("Grading needs Linux (or macOS, without a sandbox): use it inside WSL 2.")
+    try:
+        results = _results(options)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(
+            f"{error.filename or options.out}: {error.strerror}. What was graded so far is kept; "
+            "mend that and run the same command again."
+        ) from error
     lost = sum(result["status"] != "graded" for result in results)
     print(
         f"{len(results)} submissions, {len(results) - lost} graded, {lost} not graded.\n"
@@ -73,6 +75,18 @@ def run(options):
         f"Overview:  {Path(options.out, 'index.html')}"
     )
     return 0
+
+
+def _results(options):
+    from . import batch
+
+    if options.merge:
+        if options.submissions:
+            raise ValueError("--merge grades nothing: leave SUBMISSIONS out, or leave --merge out.")
+        return batch.merge(options.merge, options.out)
+    if options.submissions:
+        return _grade(options)
+    raise ValueError("Name what to grade: python -m course grade SUBMISSIONS.")
 
 
 def _grade(options):

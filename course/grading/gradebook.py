@@ -168,7 +168,7 @@ def _csv(columns, records):
 def _harmless(value):
     """A cell that no spreadsheet takes for a formula: an apostrophe before it keeps it text."""
     if not isinstance(value, str):
-        return value
+        return int(value) if value == int(value) else value
     # A lone carriage return would end the line, and csv does not quote it.
     value = value.replace("\0", "�").replace("\r\n", "\n").replace("\r", "\n")
     return f"'{value}" if STARTS_A_FORMULA.match(value) else value

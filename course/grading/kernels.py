@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,14 +17,18 @@ from jupyter_client import BlockingKernelClient
 from nbval.kernel import RunningKernel
 
 from . import box
-from .confinement import NOBODY, Limits
+from .confinement import Limits, claim_user
+from .values import LARGEST
 
-LARGEST_MESSAGE = 400 * 2**20
+# Bytes of a message that are read: an answer in base64 on one channel, a picture on the other.
+LARGEST_MESSAGE = {"iopub": 16 * 2**20, "shell": LARGEST * 4 // 3 + 2**20}
+MOST = 500_000  # lists and dictionaries in a message
+GROWTH = 2**30  # bytes that this process may grow by while it waits for a message
 TICK = 0.1
 
 
 class KernelEnded(BaseException):
-    """The kernel is gone. `reason` is "time", "memory", "output", "stopped" or "died".
+    """The kernel is gone. `reason` is a key of plugin.STOPPED.
 
     Not an Exception, so that no check takes it for one that a student's function raised.
     """
@@ -89,10 +92,14 @@ class Server:
             raise box.NoBox(f"The box {self.kind!r} did not start: {said or error}") from None
 
     def close(self):
+        if self.kind != "bubblewrap":  # where no namespace ends with it, it must end its kernels
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
         self.process.kill()
         self.process.wait()
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
 
     def __enter__(self):
         return self
@@ -125,14 +132,20 @@ class BoxedKernel(RunningKernel):
         self.limits, self.output, self.left, self.deadline = limits, output, output, None
         self.name = uuid.uuid4().hex[:12]
         self.folder = server.sockets / self.name
+        self.user, self.claim, self.grown = os.geteuid(), None, _resident() + GROWTH
+        if self.user == 0 and server.kind != "none":
+            self.user, self.claim = claim_user()
         self._make_folder(server.kind)
         self.kc = BlockingKernelClient()
         self.kc.load_connection_info(self._connection(str(self.folder)))
-        self.kc.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
+        self.kc.session.unpack = unpack
         self.control = socket.socket(socket.AF_UNIX)
         try:
+            for channel, most in LARGEST_MESSAGE.items():
+                self.kc.context.setsockopt(zmq.MAXMSGSIZE, most)
+                getattr(self.kc, f"{channel}_channel")
             self.control.connect(server.path)
-            request = {"name": self.name, "limits": list(limits)}
+            request = {"name": self.name, "limits": list(limits), "user": self.user}
             self.control.sendall(json.dumps(request).encode() + b"\n")
             self.control.setblocking(False)
             self.kc.start_channels(hb=False, stdin=False)
@@ -143,17 +156,17 @@ class BoxedKernel(RunningKernel):
             raise
 
     def _make_folder(self, kind):
-        self.folder.mkdir(mode=0o700)
+        self.folder.mkdir(mode=0o750)
         scratch = self.folder / "scratch"
         inside = box.INSIDE if kind == "bubblewrap" else str(self.folder)
         connection = self.folder / "c"
         connection.write_text(json.dumps(self._connection(inside)))
         if kind != "bubblewrap":
             scratch.mkdir()
-        if os.geteuid() == 0 and kind != "none":
+        if self.claim:  # the group stays root: the server may be root without rights over files
             for path in (self.folder, connection, scratch):
                 with contextlib.suppress(FileNotFoundError):
-                    os.chown(path, NOBODY, NOBODY)
+                    os.chown(path, self.user, -1)
 
     def _connection(self, folder):
         names = ("shell", "iopub", "stdin", "control", "hb")
@@ -192,12 +205,13 @@ class BoxedKernel(RunningKernel):
     def within(self, seconds):
         """Give the kernel so many seconds for what comes next, and its output anew."""
         self.deadline, self.left = time.monotonic() + seconds, self.output
+        self.grown = _resident() + GROWTH
 
     def get_message(self, stream, timeout=None):
         """The next message of `stream`, "iopub" or "shell".
 
         Raises Empty after `timeout` seconds, KernelEnded where the kernel has gone, has used up
-        the time of :meth:`within`, or has sent more than it may.
+        the time of :meth:`within`, has sent more than it may, or what is no message of Jupyter's.
         """
         until = time.monotonic() + (1e9 if timeout is None else timeout)
         while True:
@@ -209,14 +223,26 @@ class BoxedKernel(RunningKernel):
                     raise ended from None
                 if time.monotonic() > until:
                     raise
+            except Exception:  # the key is theirs too: anything may be in a signed message
+                self._overrun("forged")
             else:
-                self.left -= len(str(message.get("content")))
+                if not all(type(message.get(key)) is dict for key in ("parent_header", "content")):
+                    self._overrun("forged")
+                if stream == "iopub":
+                    self.left -= len(str(message["content"]))
                 if self.left < 0:
                     self._overrun("output")
                 return message
             finally:
+                if _resident() > self.grown:  # messages wait that no one has read
+                    self._overrun("output")
                 if self.deadline and time.monotonic() > self.deadline:
                     self._overrun("time")
+
+    def await_reply(self, message, timeout=None):
+        """As nbval's, without a look at what the reply says."""
+        while self.get_message("shell", timeout)["parent_header"].get("msg_id") != message:
+            pass
 
     def _overrun(self, reason):
         self.stop()
@@ -242,4 +268,26 @@ class BoxedKernel(RunningKernel):
                     pass
             self.control.close()
         self.kc.stop_channels()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.kc.context.destroy(linger=0)
+        remove(self.folder)
+        if self.claim:
+            self.claim.close()
+
+
+def unpack(data):
+    """A part of a message, JSON, unless it would grow to many times its size."""
+    data = bytes(data)
+    if data.count(b"[") + data.count(b"{") > MOST or data.count(b",") > 20 * MOST:
+        raise ValueError("a message of too many parts")
+    return json.loads(data)
+
+
+def remove(folder):
+    """Delete a folder that a student's code has written to; no depth and no mode stops it."""
+    for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", str(folder)], stderr=subprocess.DEVNULL)
+
+
+def _resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -25,6 +25,9 @@ STOPPED = {
     "time": "stopped: it took longer than {seconds:g} seconds",
     "memory": "stopped: it needed more memory than there is",
     "output": "stopped: it printed more than anybody would read",
+    "disk": "stopped: it wrote more files than there is room for",
+    "processes": "stopped: it started more processes than it may",
+    "forged": "stopped: it sent messages that no kernel sends",
     "died": "stopped: the kernel died",
     "stopped": "stopped: the kernel died",
 }
@@ -172,7 +175,7 @@ class SourceCell(IPyNbCell):
         for output in self.test_outputs or []:
             with contextlib.suppress(KeyError, TypeError, AttributeError):
                 texts.append(str(output["text"]))
-        return "".join(texts)[:SHOWN]
+        return "".join(texts)[:SHOWN].encode("utf-8", "replace").decode()
 
 
 class _Check(pytest.Item):
@@ -204,6 +207,8 @@ class _Check(pytest.Item):
         failure = None
         if error is not None and error.case:
             failure = {"case": error.case, "hidden": hidden}
+            if hidden and isinstance(error, checks.CodeStopped):
+                failure["case"] = "a call that you do not see"  # theirs names the inputs
             if not hidden:
                 failure |= {"expected": error.expected, "got": error.got, "look": error.look}
         if status == "not attempted":

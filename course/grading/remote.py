@@ -123,6 +123,8 @@ class Student:
             value = Remote(*value)
             value.student = self
             return value
+        if isinstance(value, values.Given):
+            raise values.NotPlain("a name is not an answer")
         if isinstance(value, list | tuple):
             return type(value)(self._wrap(item) for item in value)
         if isinstance(value, dict):

@@ -27,8 +27,8 @@ TICK = 0.2
 class _Kernel:
     """A kernel's guardian process, and the client that asked for it."""
 
-    def __init__(self, client, guardian, limits):
-        self.client, self.guardian, self.limits = client, guardian, limits
+    def __init__(self, client, guardian, limits, folder):
+        self.client, self.guardian, self.limits, self.folder = client, guardian, limits, folder
         self.pidfd = os.pidfd_open(guardian)
         self.deadline, self.reason = time.monotonic() + limits.wall, ""
 
@@ -38,11 +38,16 @@ class _Kernel:
             os.kill(self.guardian, signal.SIGTERM)
 
     def watch(self):
-        """Stop the kernel where it has used up its time or its memory."""
+        """Stop the kernel where it has used up its time, its memory or its disk."""
+        processes = _descendants(self.guardian)
         if time.monotonic() > self.deadline:
             self.stop("time")
-        elif _memory(self.guardian) > self.limits.memory:
+        elif _memory(processes) > self.limits.memory:
             self.stop("memory")
+        elif len(processes) > self.limits.processes:
+            self.stop("processes")
+        elif _disk(self.folder) + _deleted(processes, self.folder) > self.limits.scratch:
+            self.stop("disk")
 
 
 def serve(listening, box, folder):
@@ -53,6 +58,17 @@ def serve(listening, box, folder):
     """
     chooser, kernels = selectors.DefaultSelector(), {}
     chooser.register(listening, selectors.EVENT_READ, "new")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        _loop(listening, box, folder, chooser, kernels)
+    finally:
+        for kernel in kernels.values():
+            kernel.stop("stopped")
+        for kernel in kernels.values():
+            os.waitpid(kernel.guardian, 0)
+
+
+def _loop(listening, box, folder, chooser, kernels):
     while True:
         for key, _ in chooser.select(TICK):
             if key.data == "new":
@@ -66,7 +82,8 @@ def serve(listening, box, folder):
                     request = json.loads(order)
                     limits = confinement.Limits(*request["limits"])
                     guardian = _fork(listening, kernels, box, folder, request, limits)
-                    kernels[client] = kernel = _Kernel(client, guardian, limits)
+                    sockets = os.path.join(folder, request["name"])
+                    kernels[client] = kernel = _Kernel(client, guardian, limits, sockets)
                     chooser.register(kernel.pidfd, selectors.EVENT_READ, kernel)
                 elif order == b"INT" and kernel:
                     os.kill(kernel.guardian, signal.SIGINT)
@@ -104,18 +121,57 @@ def _end(kernel, chooser, kernels):
         kernel.client.shutdown(socket.SHUT_RDWR)
 
 
-def _memory(guardian):
-    """Resident bytes of a guardian's descendants, less what they share with files."""
-    total, processes, page = 0, [guardian], os.sysconf("SC_PAGE_SIZE")
-    while processes:
-        process = processes.pop()
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            for thread in os.listdir(f"/proc/{process}/task"):
-                with open(f"/proc/{process}/task/{thread}/children") as file:
-                    processes += map(int, file.read().split())
-            with open(f"/proc/{process}/statm") as file:
-                _, resident, shared, *_ = map(int, file.read().split())
-            total += (resident - shared) * page
+def _descendants(guardian):
+    """Numbers of a guardian's process and of all below it."""
+    found, waiting = [], [guardian]
+    while waiting:
+        found.append(waiting.pop())
+        with contextlib.suppress(OSError, ValueError):
+            for thread in os.listdir(f"/proc/{found[-1]}/task"):
+                with open(f"/proc/{found[-1]}/task/{thread}/children") as file:
+                    waiting += map(int, file.read().split())
+    return found
+
+
+def _memory(processes):
+    """Resident bytes, less what is a file's; memory that processes share counts for each."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/status") as file:
+            for line in file:
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def _disk(folder):
+    """Bytes below a folder, and 4096 for each entry; infinite where it may not be read."""
+    total, waiting = 0, [folder]
+    while waiting and total < 2**32:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    total += 4096 + entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except PermissionError:
+            return float("inf")
+        except OSError:  # gone since, or too deep for a path
+            continue
+    return total
+
+
+def _deleted(processes, folder):
+    """Bytes of files on the folder's device that have no name any more, but are open."""
+    total = 0
+    with contextlib.suppress(OSError):
+        device = os.stat(folder).st_dev
+        for process in processes:
+            with contextlib.suppress(OSError):
+                for number in os.listdir(f"/proc/{process}/fd"):
+                    about = os.stat(f"/proc/{process}/fd/{number}")
+                    if about.st_dev == device and about.st_nlink == 0:
+                        total += about.st_blocks * 512
     return total
 
 
@@ -153,8 +209,13 @@ def _guard(box, folder, request, limits):
     kernel = os.fork()
     if kernel == 0:
         try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-            scratch = _confine(box, sockets, folder, limits)
+            scratch = _confine(box, sockets, folder, limits, request["user"])
+            null = os.open(os.devnull, os.O_RDWR)  # the server's log is shared by all
+            for descriptor in range(3):
+                os.dup2(null, descriptor)
+            os.close(null)
             _run_kernel(os.path.join(folder if box == "bubblewrap" else sockets, "c"), scratch)
         except BaseException as error:
             print(f"kernel: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
@@ -169,13 +230,19 @@ def _guard(box, folder, request, limits):
             os.kill(kernel, signal.SIGKILL)
     _, status = os.waitpid(kernel, 0)
     if box != "bubblewrap":  # there, the end of process 1 was the end of all
-        _reap()
+        _reap(request["user"])
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _reap():
+def _reap(user):
     """Kill whoever the kernel has left behind, and theirs, until there is nobody."""
+    if user >= confinement.FIRST_USER and os.geteuid() == 0:  # all at once: none can fork away
+        killer = os.fork()
+        if killer == 0:
+            os.setresuid(user, user, user)
+            os.kill(-1, signal.SIGKILL)
+            os._exit(0)
     while True:
         with open("/proc/thread-self/children") as file:
             children = list(map(int, file.read().split()))
@@ -188,14 +255,14 @@ def _reap():
             os.waitpid(-1, 0)
 
 
-def _confine(box, sockets, folder, limits):
+def _confine(box, sockets, folder, limits, user):
     """Close the box around this process. Returns the folder where it may write."""
     devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
     confinement.prctl(confinement.PARENT_DEATH, signal.SIGKILL)
     os.setsid()
     if box == "bubblewrap":
         confinement.own_files(sockets, limits)
-        confinement.drop_privileges()
+        confinement.drop_privileges(user)
         confinement.limit_resources(limits)
         confinement.restrict_files(["/"], [confinement.SCRATCH, "/dev/shm", *devices], [folder])
         confinement.refuse_calls()
@@ -204,7 +271,7 @@ def _confine(box, sockets, folder, limits):
         scratch = os.path.join(sockets, "scratch")
         process = os.path.realpath("/proc/self")
         system = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices/system", process]
-        confinement.drop_privileges(keep_search=os.geteuid() == 0)
+        confinement.drop_privileges(user, keep_search=os.geteuid() == 0)
         confinement.limit_resources(limits)
         confinement.restrict_files(
             [*confinement.system_paths(), *system], [scratch, *devices], [sockets]
@@ -240,6 +307,8 @@ def _run_kernel(connection, scratch):
 def main():
     box, folder, descriptor, *warm = sys.argv[1:]
     confinement.prctl(confinement.DUMPABLE, 0)
+    if box != "bubblewrap":  # there, bubblewrap dies with its parent, and all with it
+        confinement.prctl(confinement.PARENT_DEATH, signal.SIGTERM)
     if box == "bubblewrap" and os.geteuid() == 0:
         confinement.mount("proc", "/proc", "proc", confinement.MS_NOSUID_NODEV)
     for module in warm if box == "none" else ("pyseccomp", *warm):

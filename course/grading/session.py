@@ -115,12 +115,8 @@ def _judge(assignment, answers, folder, student, settings):
     nbformat.write(notebook, path)
     (folder / "pytest.ini").write_text("[pytest]\n")
 
-    def seeds(task):
-        message = json.dumps([student, assignment.name, task]).encode()
-        return int.from_bytes(hmac.digest(settings.key, message, "sha256")[:8], "big")
-
     plugin = Plugin(
-        path, assignment, answers, checks.Check(seeds),
+        path, assignment, answers, checks.Check(_seeds(settings.key, student, assignment.name)),
         lambda: kernels.BoxedKernel(settings.server, settings.limits),
         settings.cell_seconds, settings.notebook_seconds,
     )  # fmt: skip
@@ -134,6 +130,16 @@ def _judge(assignment, answers, folder, student, settings):
             f"pytest ended with {code!r} before all checks were judged: {said.getvalue()[-2000:]}"
         )
     return plugin.verdicts, plugin.outputs
+
+
+def _seeds(key, student, assignment):
+    """A function from a task to the seed of this student's random inputs."""
+
+    def seed(task):
+        message = json.dumps([student, assignment, task]).encode()
+        return int.from_bytes(hmac.digest(key, message, "sha256")[:8], "big")
+
+    return seed
 
 
 def _graft(cell, answers):

@@ -66,8 +66,12 @@ class Pool:
         while waiting or self.running:
             while waiting and len(self.running) < self.workers:
                 item = waiting.pop()
-                self._start(item, argument(item))
-            yield from self._ended()
+                try:
+                    self._start(item, argument(item))
+                except (OSError, EOFError) as error:
+                    yield item, End(failure=f"its process could not be started ({error})")
+            if self.running:
+                yield from self._ended()
 
     def _start(self, item, argument):
         self.count += 1
@@ -97,6 +101,8 @@ class Pool:
         except FileNotFoundError:
             late = f"it took longer than {self.limit:g} seconds"
             return End(failure=_death(code) if in_time else late)
+        except (ValueError, RecursionError):
+            return End(failure="what it gave cannot be read")
         finally:
             run.target.unlink(missing_ok=True)
 

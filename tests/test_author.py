@@ -1,0 +1,138 @@
+"""Author notebooks: what is read, what students get, what is refused."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from course import notebooks
+from course.grading import author
+
+SOLUTION = '''def double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION'''
+CHECK = """with check("double"):
+    check.equal(double(2), 4, "two")
+    ### BEGIN HIDDEN TESTS
+    secret = 21
+    check.equal(double(secret), 42, "another number")
+    ### END HIDDEN TESTS"""
+
+
+def about(grade_id, **kind):
+    plain = {"grade": False, "solution": False, "locked": False, "task": False}
+    return {"nbgrader": plain | {"schema_version": 3, "grade_id": grade_id} | kind}
+
+
+def notebook(solution=SOLUTION, check=CHECK, points=3, grade_id="double-check"):
+    return new_notebook(
+        cells=[
+            new_code_cell("from course.grading import check", id="setup"),
+            new_markdown_cell("### Task 1: Doubling (3 points)", id="task"),
+            new_code_cell(solution, metadata=about("double", solution=True), id="double"),
+            new_code_cell(
+                check,
+                metadata=about(grade_id, grade=True, locked=True, points=points),
+                id="double-check",
+                outputs=[nbformat.v4.new_output("stream", text="secret 21")],
+                execution_count=3,
+            ),
+        ]
+    )
+
+
+def write(folder, made, name="99_doubling"):
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.ipynb"
+    path.write_text(nbformat.writes(made), encoding="utf-8")
+    return path
+
+
+def test_a_notebook_is_read_into_its_cells(tmp_path):
+    read = author.read(write(tmp_path, notebook()))
+    assert [cell.role for cell in read.cells] == ["given", "solution", "check"]
+    assert (read.name, read.points) == ("99_doubling", 3)
+    (check,) = read.checks
+    assert check.title == "Task 1: Doubling (3 points)"
+    assert read.task_of(check).name == "double"
+    assert author.bound(read.solutions[0].source) == ["double"]
+
+
+def test_its_digest_changes_with_every_cell_and_with_nothing_else(tmp_path):
+    digest = author.read(write(tmp_path, notebook())).digest
+    with_output = notebook()
+    with_output.cells[0].outputs = [nbformat.v4.new_output("stream", text="ready")]
+    assert author.read(write(tmp_path, with_output)).digest == digest
+    for changed in (
+        notebook(solution=SOLUTION.replace("2 *", "2.0 *")),
+        notebook(check=CHECK.replace("21", "22")),
+        notebook(points=2),
+    ):
+        assert author.read(write(tmp_path, changed)).digest != digest
+
+
+def test_students_get_the_stub_and_the_visible_checks():
+    released = author.release(notebook())
+    text = nbformat.writes(released)
+    assert released.cells[2].source == (
+        'def double(x):\n    """Twice x."""\n    # YOUR CODE HERE\n    raise NotImplementedError()'
+    )
+    assert released.cells[3].source.endswith('check.equal(double(2), 4, "two")')
+    assert not any(secret in text for secret in ("21", "42", "HIDDEN", "BEGIN SOLUTION", "2 * x"))
+    assert released.cells[3].metadata["editable"] is False
+    assert "editable" not in released.cells[2].metadata
+
+
+def test_hidden_tests_run_as_a_block_of_their_own():
+    hidden = author.hidden(CHECK)
+    assert hidden.startswith("secret = 21\n")
+    compile(hidden, "hidden", "exec")
+    assert author.hidden(author.visible(CHECK)) == ""
+    with pytest.raises(ValueError, match="without"):
+        author.hidden("### BEGIN HIDDEN TESTS\n1")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (notebook(solution=SOLUTION.replace("    ### END SOLUTION", "")), "END SOLUTION"),
+        (notebook(check=CHECK.replace("    ### BEGIN HIDDEN TESTS\n", "")), "BEGIN HIDDEN"),
+        (notebook(points=0), "points above zero"),
+        (notebook(grade_id=""), "grade_id"),
+    ],
+)
+def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, said):
+    path = write(tmp_path, made)
+    with pytest.raises(ValueError, match=said) as caught:
+        author.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_one_grade_id_in_two_notebooks_is_refused(tmp_path):
+    write(tmp_path, notebook(), "98_one")
+    write(tmp_path, notebook(), "99_two")
+    with pytest.raises(ValueError, match=r"99_two.*'double' is in 98_one"):
+        author.find(tmp_path)
+    with pytest.raises(FileNotFoundError, match="--author DIR"):
+        author.find(tmp_path / "nothing")
+
+
+def test_exercises_are_written_checked_and_cleared_away(tmp_path, capsys):
+    write(tmp_path / "source", notebook())
+    target = tmp_path / "target"
+    assert author.write_exercises(tmp_path / "source", target) == 1
+    assert author.write_exercises(tmp_path / "source", target, check=True) == 0
+    written = target / "99_doubling.ipynb"
+    assert "NotImplementedError" in notebooks.read(written).cells[2].source
+    written.write_text(written.read_text().replace("Twice", "Thrice"), encoding="utf-8")
+    write(target, notebook(), "97_left_over")
+    assert author.write_exercises(tmp_path / "source", target, check=True) == 2
+    assert author.write_exercises(tmp_path / "source", target) == 2
+    assert [path.name for path in target.iterdir()] == ["99_doubling.ipynb"]
+    assert "make exercises" in capsys.readouterr().out
+
+
+def test_modules_that_notebooks_import(tmp_path):
+    read = author.read(write(tmp_path, notebook()))
+    assert author.modules([read]) == ["course.grading", "course.grading.check"]

@@ -1,0 +1,117 @@
+"""Which box there is, and what is said where there is none."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course import doctor
+from course.grading import box, confinement, kernels
+from course.grading.confinement import Limits
+
+
+def without(monkeypatch, *missing):
+    """Make a machine that lacks some of "bwrap" and "landlock"."""
+    if "bwrap" in missing:
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+    if "landlock" in missing:
+        monkeypatch.setattr(confinement, "landlock_version", lambda: 0)
+
+
+def need(kind):
+    found = box.probe(kind)
+    if not found.works:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{kind}: {found.why}. {box.MEND[kind]}")
+        pytest.skip(found.why)
+
+
+def test_the_best_box_is_taken_and_the_next_where_it_is_missing(monkeypatch):
+    need("bubblewrap")
+    assert box.choose() == "bubblewrap"
+    assert box.choose("landlock") == "landlock"
+    without(monkeypatch, "bwrap")
+    assert box.choose() == "landlock"
+
+
+def test_without_a_box_the_grader_refuses_and_says_what_to_do(monkeypatch):
+    without(monkeypatch, "bwrap", "landlock")
+    for wanted in ("auto", "bubblewrap", "landlock"):
+        with pytest.raises(box.NoBox, match="--sandbox none"):
+            box.choose(wanted)
+    assert box.choose("none") == "none"
+
+
+def test_other_systems_are_named(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(box.NoBox, match="only Linux"):
+        box.choose()
+
+
+def test_the_doctor_says_which_box_there_is(monkeypatch, capsys):
+    need("bubblewrap")
+    assert doctor.report(doctor.grading()) == 0
+    assert "in bubblewrap" in capsys.readouterr().out
+    without(monkeypatch, "bwrap")
+    assert doctor.report(doctor.grading()) == 1
+    said = capsys.readouterr().out
+    assert "apt install bubblewrap" in said
+    assert "in landlock" in said
+    without(monkeypatch, "bwrap", "landlock")
+    assert doctor.report(doctor.grading()) == 3
+    assert "there is no box" in capsys.readouterr().out
+
+
+def test_a_server_that_cannot_start_says_why(monkeypatch):
+    monkeypatch.setattr(box, "enclose", lambda command, sockets: ["false"])
+    with pytest.raises(box.NoBox, match="did not start"):
+        kernels.Server("bubblewrap")
+
+
+def test_the_instructors_environment_stays_outside(monkeypatch):
+    monkeypatch.setenv("KAGGLE_KEY", "secret")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    inside = box.environment("bubblewrap")
+    assert "KAGGLE_KEY" not in inside
+    assert inside["KERAS_BACKEND"] == "jax"
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
+def test_nothing_of_a_server_is_left(kind):
+    need(kind)
+    with kernels.Server(kind) as server:
+        kernel = kernels.BoxedKernel(server, Limits())
+        kernel.execute_cell_input("import subprocess; subprocess.Popen(['sleep', '1234'])")
+        folder, process = Path(server.folder), server.process
+    assert not folder.exists()
+    assert process.poll() is not None
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert "sleep 1234" not in listed.stdout.splitlines()
+
+
+def test_a_right_that_landlock_gives_is_the_only_one(tmp_path):
+    """In a process of its own, since there is no way back."""
+    need("landlock")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "key").write_text("secret")
+    program = f"""
+from course.grading import confinement
+confinement.prctl(confinement.NO_NEW_PRIVILEGES, 1)
+confinement.restrict_files(confinement.system_paths(), [{str(tmp_path / "open")!r}], [])
+open({str(tmp_path / "open" / "mine")!r}, "w").write("written")
+for path in ({str(tmp_path / "closed" / "key")!r}, "/etc/shadow"):
+    try:
+        open(path)
+    except PermissionError:
+        print("refused")
+"""
+    root = Path(confinement.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["refused", "refused"], done.stderr
+    assert (tmp_path / "open" / "mine").read_text() == "written"

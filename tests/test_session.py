@@ -1,0 +1,177 @@
+"""Grading one submission, in a box: verdicts, what students read, and what they must not."""
+
+import copy
+import os
+
+import nbformat
+import pytest
+
+from course import notebooks
+from course.grading import author, box, kernels, session, submissions
+from tests import exercises
+
+NAME = "02_measuring"
+TASK = "iou-with-ignore"
+LIMITS = session.Limits(wall=120, cpu=120)
+
+
+@pytest.fixture(scope="module")
+def settings():
+    try:
+        kind = box.choose()
+    except box.NoBox as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with kernels.Server(kind) as server:
+        yield session.Settings(server, b"the key of these tests", LIMITS, 5, 60)
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return author.read(author.FOLDER / f"{NAME}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def right(assignment):
+    return exercises.solutions(assignment)
+
+
+@pytest.fixture
+def grade(settings, assignment, tmp_path):
+    """A function from answers by grade id (None: no such cell) to the result."""
+    released = author.release(notebooks.read(author.FOLDER / f"{NAME}.ipynb"))
+
+    def run(answers, change=lambda notebook: None, student="ada"):
+        notebook = copy.deepcopy(released)
+        for cell in list(notebook.cells):
+            task = cell.metadata.get("nbgrader", {}).get("grade_id")
+            cell.source = answers.get(task, cell.source) or ""
+            if task in answers and answers[task] is None:
+                notebook.cells.remove(cell)
+        change(notebook)
+        path = tmp_path / f"{NAME}.ipynb"
+        path.write_text(nbformat.writes(notebook), encoding="utf-8")
+        submission = submissions.Submission(student, NAME, path)
+        return session.grade(submission, {NAME: assignment}, settings)
+
+    return run
+
+
+def task_of(result, name=f"{TASK}-check"):
+    return next(task for task in result["tasks"] if task["task"] == name)
+
+
+def test_all_none_and_half(grade, assignment, right):
+    assert grade(right)["points"] == assignment.points == grade(right)["max_points"]
+    nothing = grade({})
+    assert nothing["points"] == 0
+    assert {task["status"] for task in nothing["tasks"]} == {"not attempted"}
+    half = grade({TASK: right[TASK]})
+    assert half["points"] == task_of(half)["max_points"]
+
+
+def test_same_input_same_grade_and_other_students_other_numbers(grade, right):
+    def without_time(result):
+        return {key: value for key, value in result.items() if key != "seconds"}
+
+    assert without_time(grade(right)) == without_time(grade(right))
+    seeds = {student: session._seeds(b"k" * 32, student, NAME)(TASK) for student in ("ada", "ben")}
+    assert seeds["ada"] != seeds["ben"]
+    assert seeds["ada"] != session._seeds(b"j" * 32, "ada", NAME)(TASK)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        ("def iou_with_ignore(:", "error", "SyntaxError"),
+        ("1 / 0", "error", "ZeroDivisionError"),
+        ("raise NotImplementedError()", "not attempted", "Write your answer"),
+        ("def something_else(): pass", "not attempted", "is not defined"),
+        ("import os; os._exit(0)", "stopped", "died"),
+        ("while True: pass", "stopped", "5 seconds"),
+        (None, "missing", "not in what you handed in"),
+    ],
+)
+def test_one_bad_cell_costs_its_own_task_alone(grade, assignment, right, answer, status, said):
+    result = grade(right | {TASK: answer})
+    task = task_of(result)
+    assert task["status"] == status
+    assert task["points"] == 0
+    assert said in task["message"]
+    assert result["points"] == assignment.points - task["max_points"]
+
+
+def test_a_wrong_answer_is_told_what_was_expected_and_where_it_looked(grade, right):
+    name = author.bound(right[TASK])[0]
+    failure = task_of(grade(right | {TASK: f"def {name}(*a, **k): return None"}))["failure"]
+    assert failure["hidden"] is False
+    assert "None" in failure["got"]
+    assert failure["expected"]
+    assert failure["case"]
+    raising = task_of(grade(right | {TASK: f"def {name}(*a, **k):\n    raise KeyError('roof')"}))
+    assert raising["status"] == "error"
+    assert "KeyError: 'roof' (line 2: `raise KeyError('roof')`)" in raising["failure"]["got"]
+    assert name in raising["failure"]["case"]
+
+
+@pytest.mark.slow
+def test_of_a_hidden_case_only_the_name_is_told(grade, assignment, right):
+    wrong = exercises.wrong_answers(NAME)[TASK]
+    seen = [task_of(grade(right | {TASK: source})) for source in wrong.values()]
+    hidden = [task for task in seen if task["failure"] and task["failure"]["hidden"]]
+    assert hidden, "no wrong answer of this task needs a hidden test"
+    for task in hidden:
+        assert set(task["failure"]) == {"case", "hidden"}
+        assert task["message"] == ""
+
+
+@pytest.mark.slow
+def test_a_kernel_that_ends_in_a_call_costs_that_task_alone(grade, assignment, right):
+    name = author.bound(right[TASK])[0]
+    for body in ("import os; os._exit(1)", "while True: pass"):
+        result = grade(right | {TASK: f"def {name}(*a, **k):\n    {body}"})
+        assert task_of(result)["status"] == "stopped"
+        assert result["points"] == assignment.points - task_of(result)["max_points"]
+
+
+def test_only_the_first_code_cell_of_an_id_counts(grade, assignment, right):
+    def again(notebook):
+        cell = next(
+            c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == TASK
+        )
+        notebook.cells.append(nbformat.from_dict(cell | {"source": "1 / 0", "id": "again"}))
+
+    result = grade(right, again)
+    assert result["points"] == assignment.points
+    assert any("more than once" in note for note in result["notes"])
+
+    def retyped(notebook):
+        for cell in notebook.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == TASK:
+                cell.cell_type = "markdown"
+                cell.pop("outputs", None), cell.pop("execution_count", None)
+
+    result = grade(right, retyped)
+    assert task_of(result)["status"] == "missing"
+    assert any("not a code cell" in note for note in result["notes"])
+
+
+def test_tags_and_comments_that_nbval_obeys_are_not_obeyed(grade, right):
+    def skip(notebook):
+        for cell in notebook.cells:
+            cell.metadata["tags"] = ["nbval-skip", "nbval-raises-exception"]
+
+    result = grade(right | {TASK: "# NBVAL_SKIP\n1 / 0"}, skip)
+    assert task_of(result)["status"] == "error"
+
+
+def test_what_is_no_submission_says_so(settings, assignment, tmp_path):
+    path = tmp_path / "notes.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), path)
+    submission = submissions.Submission("ada", "notes", path)
+    result = session.grade(submission, {NAME: assignment}, settings)
+    assert result["status"] == "not graded"
+    assert NAME in result["reason"]
+    path.write_text("{")
+    assert session.grade(submission, {NAME: assignment}, settings)["status"] == "not graded"
