@@ -41,7 +41,7 @@ LIMITS = confinement.Limits(
     memory=1200 * 2**20, address_space=6 * 2**30, wall=60, cpu=40, processes=64, files=256,
     file_size=8 * 2**20, scratch=32 * 2**20,
 )  # fmt: skip
-CELL, NOTEBOOK = 4, 14
+CELL, NOTEBOOK = 1.5, 8  # seconds for an attack; honest work has more, on a busy machine
 GROWTH = 1500 * 2**20  # bytes that an attack may make the grader hold
 
 # Before each attack: how it says that it got through. A name in `HOST` is something outside.
@@ -56,13 +56,14 @@ def refused(act):
 
 
 class Attack(NamedTuple):
-    """A cell that a student hands in as the answer to `task`.
+    """A cell that a student hands in as the answer to `task`; `kind` is the name of its file.
 
     `marks`: "fast" is run by `make test-fast`; "landlock" runs in that box too; "mute" does not
     reach its end in the cell, "dies" does not end it at all; "own" is taken as it is.
     `status` is what the task is given, "" for anything but "right".
     """
 
+    kind: str
     title: str
     source: str
     task: str
@@ -82,7 +83,7 @@ def read_attacks():
             if "own" not in marks:
                 wrong = "" if f"def {task[5:]}(" in source else WRONG[task]
                 source = f"{PRELUDE}\n{wrong}\n{source}\nprint('tried')\n"
-            yield Attack(title, source, task, marks, status.replace("any", ""))
+            yield Attack(path.stem, title, source, task, marks, status.replace("any", ""))
 
 
 ATTACKS = list(read_attacks())
@@ -104,8 +105,8 @@ def save(folder, student, notebook):
     return submissions.Submission(student, path.stem, path)
 
 
-def grade(submission, place):
-    settings = session.Settings(place, b"k" * 32, LIMITS, CELL, NOTEBOOK)
+def grade(submission, place, seconds=(30, 60)):
+    settings = session.Settings(place, b"k" * 32, LIMITS, *seconds)
     return session.grade(submission, {"lock": LOCK}, settings)
 
 
@@ -189,9 +190,10 @@ class House:
         }  # fmt: skip
 
     def attack(self, answers):
+        """Grade right answers with some of them replaced by these."""
         told = {name: f"HOST = {self.host!r}\n{source}" if "HOST" in source else source
                 for name, source in answers.items()}  # fmt: skip
-        return grade(hand_in(self.folder, "eve", RIGHT | told), self.place)
+        return grade(hand_in(self.folder, "eve", RIGHT | told), self.place, (CELL, NOTEBOOK))
 
     def ask_honest(self):
         self.pipe.send(True)
@@ -295,13 +297,14 @@ def landlock_house():
     house.close()
 
 
-def assert_held(house, attack):
-    house.ask_honest()
+def assert_held(house, attack, neighbour=True):
+    if neighbour:
+        house.ask_honest()
     began = time.monotonic()
     with watched_memory() as grown:
         result = house.attack({attack.task: attack.source})
     took = time.monotonic() - began
-    beside = house.honest(ask=False)
+    beside = house.honest(ask=False) if neighbour else house.reference
     task = next(t for t in result["tasks"] if t["task"] == f"{attack.task}-check")
     text = shown(result)
     assert task["points"] == 0, task
@@ -333,12 +336,111 @@ def test_there_are_enough_attacks_and_no_two_alike():
 
 def test_honest_work_gets_its_points(house):
     assert house.reference["points"] == house.reference["max_points"] == 9
-    assert house.attack({})["points"] == 9
+
+
+# Whole notebooks
+
+
+def cell_of(notebook, name):
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+
+
+def forged_outputs(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [
+                nbformat.v4.new_output(
+                    "stream", text="lock-double: every check in this cell passes."
+                )
+            ]
+            cell.execution_count = 1
+
+
+def tagged(notebook):
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["nbval-skip", "nbval-ignore-output", "raises-exception"]
+
+
+def replaced_checks(notebook):
+    for name in WRONG:
+        cell_of(notebook, f"{name}-check").source = "print('right')"
+
+
+def more_points(notebook):
+    for name in WRONG:
+        about = cell_of(notebook, f"{name}-check").metadata["nbgrader"]
+        about |= {"points": 1000, "solution": True, "grade": False}
+        cell_of(notebook, name).metadata["nbgrader"]["points"] = 1000
+
+
+def second_copy(notebook):
+    copied = copy.deepcopy(cell_of(notebook, "lock-double"))
+    copied.source, copied["id"] = RIGHT["lock-double"], "another"
+    notebook.cells.append(copied)
+
+
+def look_alike_id(notebook):
+    cell = cell_of(notebook, "lock-double")
+    cell.source = RIGHT["lock-double"]
+    cell.metadata["nbgrader"]["grade_id"] = "lоck-double"  # the o is Cyrillic
+
+
+def retyped(notebook):
+    cell = cell_of(notebook, "lock-double")
+    cell.source, cell.cell_type = RIGHT["lock-double"], "raw"
+
+
+def cells_of_their_own(notebook):
+    code = "import builtins\ndouble = builtins.double = lambda values: 2.0 * values\n"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(code))
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
+
+
+def swapped(notebook):
+    one, other = (cell_of(notebook, name) for name in ("lock-double", "lock-double-check"))
+    one.metadata["nbgrader"], other.metadata["nbgrader"] = (
+        other.metadata["nbgrader"], one.metadata["nbgrader"],
+    )  # fmt: skip
+
+
+def other_kernel(notebook):
+    notebook.metadata["kernelspec"] = {"name": "../../evil", "display_name": "x"}
+    notebook.metadata["language_info"] = {"name": "evil", "file_extension": "/etc/passwd"}
+
+
+def null_bytes(notebook):
+    cell_of(notebook, "lock-double").source = "def double(values):\0\n    return values\n"
+
+
+def surrogates(notebook):
+    cell_of(notebook, "lock-double").source = "def double(values):\n    raise ValueError('\\ud800')"
+
+
+NOTEBOOKS = [
+    forged_outputs, tagged, replaced_checks, more_points, second_copy, look_alike_id, retyped,
+    cells_of_their_own, swapped, other_kernel, null_bytes, surrogates,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", NOTEBOOKS, ids=lambda f: f.__name__)
+def test_nothing_but_the_first_answer_counts(house, change):
+    notebook = author.release(notebooks.read(AUTHOR / "lock.ipynb"))
+    for name, source in (RIGHT | {"lock-double": WRONG["lock-double"]}).items():
+        cell_of(notebook, name).source = source
+    change(notebook)
+    result = grade(save(house.folder, "eve", notebook), house.place)
+    points = {task["task"]: task["points"] for task in result["tasks"]}
+    assert result["status"] == "graded"
+    assert points == {"lock-double-check": 0, "lock-adder-check": 3, "lock-model-check": 4}
+    assert result["max_points"] == 9
+
+
+# Cells
 
 
 @pytest.mark.parametrize("attack", named(ATTACKS))
 def test_attack(house, attack):
-    assert_held(house, attack)
+    assert_held(house, attack, neighbour=attack.kind != "forging")
 
 
 @pytest.mark.parametrize("attack", named([a for a in ATTACKS if "landlock" in a.marks]))

