@@ -13,7 +13,9 @@ def unallocated():
         with keras.StatelessScope(initialize_variables=False):
             yield
     finally:
-        keras.utils.clear_session()  # forgets the variables that wait for their values
+        # Forgets the variables that wait for their values. To collect all garbage as well takes
+        # a second each time, once a process has traced some networks.
+        keras.utils.clear_session(free_memory=False)
 
 
 def count(weights):

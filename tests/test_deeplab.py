@@ -92,7 +92,7 @@ def test_v3_answers_as_torchvision(resnet_50):
     for layer in model.layers:
         names = [(layer.name, v.name, tuple(v.shape)) for v in layer.weights]
         layer.set_weights([torchvision.weight(*name) for name in names])
-    got = model.predict_on_batch(torchvision.picture())
+    got = keras.ops.convert_to_numpy(model(torchvision.picture()))
     every = torchvision.EVERY
     assert_close(got[:, ::every, ::every], np.load(torchvision.FILE)["logits"], rounding=1e-3)
 
@@ -262,10 +262,10 @@ def test_every_backbone_makes_a_deeplab(version, name):
         assert model.get_layer("join").output.shape[1:] == (9, 12, 3 + 4)
 
 
-def assert_learns(model, size=(45, 71)):
+def assert_learns(model, size=(45, 71), run_eagerly=False):
     """One step of plain gradient descent on an odd size moves every trainable variable."""
     calm(model)
-    model.compile(keras.optimizers.SGD(1.0), CrossEntropy(ignore=None))
+    model.compile(keras.optimizers.SGD(1.0), CrossEntropy(ignore=None), run_eagerly=run_eagerly)
     before = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
     truth = np.random.default_rng(1).integers(0, 3, (2, *size)).astype("uint8")
     assert np.isfinite(model.train_on_batch(pictures(2, *size), truth))
@@ -282,8 +282,9 @@ def assert_learns(model, size=(45, 71)):
 @pytest.mark.parametrize("name", ["alexnet", "vgg", "googlenet", "resnet"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_gradient_reaches_every_variable(version, name):
+    """Eagerly: to trace a step takes several times as long as to take one."""
     keras.utils.set_random_seed(0)
-    assert_learns(VERSIONS[version](name, 16, classes=3))
+    assert_learns(VERSIONS[version](name, 16, classes=3), run_eagerly=True)
 
 
 def test_a_gradient_reaches_every_variable_of_v3plus_over_resnet():
@@ -296,7 +297,7 @@ def test_a_gradient_reaches_every_variable_of_v3plus_over_resnet():
 @pytest.mark.parametrize("version", VERSIONS)
 def test_over_a_published_backbone_it_trains_a_step(version, name):
     model, size = small(version, name), (45, 71)
-    model.compile(keras.optimizers.SGD(0.01), CrossEntropy(ignore=None))
+    model.compile(keras.optimizers.SGD(0.01), CrossEntropy(ignore=None), run_eagerly=True)
     truth = np.random.default_rng(1).integers(0, 3, (1, *size)).astype("uint8")
     assert np.isfinite(model.train_on_batch(pictures(1, *size), truth))
 
@@ -306,7 +307,7 @@ def test_saved_and_loaded_it_answers_the_same(version, tmp_path):
     model, images = calm(small(version)), pictures(1, 40, 51)
     model.save(tmp_path / "deeplab.keras")
     loaded = keras.models.load_model(tmp_path / "deeplab.keras")
-    assert_close(loaded.predict_on_batch(images), model.predict_on_batch(images))
+    assert_close(loaded(images), model(images))
 
 
 @pytest.mark.parametrize("version", VERSIONS)

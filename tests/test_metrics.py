@@ -423,7 +423,7 @@ def test_keras_metric_in_fit_and_evaluate(precision, jit_compile):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])  # on JAX test_jax.py runs them all
 def test_other_backends(backend):
     """Tests of the Keras metric once more, in a process of another backend."""
     if backend == keras.backend.backend():
