@@ -223,12 +223,12 @@ class House:
         }  # fmt: skip
 
     def _processes(self):
-        """The server's, and all of the users that students' code runs as."""
-        found = {psutil.Process(self.server.process.pid)}
-        found |= set(psutil.Process(self.server.process.pid).children(recursive=True))
+        """The server's, and those that have left it but still know its folder."""
+        server = psutil.Process(self.server.process.pid)
+        found, folder = {server, *server.children(recursive=True)}, str(self.server.folder)
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if os.geteuid() == 0 and process.uids().real >= confinement.FIRST_USER:
+                if folder in " ".join([process.cwd(), *process.cmdline()]):
                     found.add(process)
         return found
 

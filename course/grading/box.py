@@ -117,7 +117,13 @@ def enclose(command, sockets):
     Root keeps just the rights that it needs to build namespaces for each kernel, and drops them
     there; anybody else gets them inside a user namespace.
     """
-    options = ["--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-pid"]
+    options = [
+        "--unshare-net",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--unshare-pid",
+    ]
     options += ["--die-with-parent", "--new-session"]
     if os.geteuid() == 0:
         options += ["--cap-drop", "ALL", "--dir", "/proc"]

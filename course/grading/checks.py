@@ -183,7 +183,7 @@ class Check:
         if plain(condition) is not True:
             raise CheckFailed(self._task, case, expected, got, look)
 
-    def raises(self, error, function, *arguments, case, look="", **named):
+    def raises(self, error, function, /, *arguments, case, look="", **named):
         """Calling `function` with these arguments raises `error`, a built-in exception class."""
         try:
             got = function(*arguments, **named)

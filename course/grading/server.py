@@ -243,6 +243,7 @@ def _reap(user):
             os.setresuid(user, user, user)
             os.kill(-1, signal.SIGKILL)
             os._exit(0)
+        os.waitpid(killer, 0)
     while True:
         with open("/proc/thread-self/children") as file:
             children = list(map(int, file.read().split()))

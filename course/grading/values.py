@@ -61,6 +61,8 @@ def plain(value, depth=0):
         return Opaque("containers nested too deeply")
     if value is None or isinstance(value, bool | Opaque | Given):
         return value
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, np.generic):
         known = value.dtype.kind in KINDS and value.dtype.itemsize <= 8
         return plain(value.item(), depth) if known else _opaque(value)
@@ -68,8 +70,6 @@ def plain(value, depth=0):
         return int.__int__(value)
     if isinstance(value, float):
         return float.__float__(value)
-    if isinstance(value, str):
-        return str.__str__(value)
     if isinstance(value, list | tuple):
         kind = list if isinstance(value, list) else tuple
         return kind(plain(item, depth + 1) for item in value)

@@ -82,6 +82,11 @@ def ground_below(mask, row, column, reach):
             "image.mean(axis=-1, keepdims=True).astype(np.uint8)",
             "((image[..., 0] + image[..., 1] + image[..., 2]) // 3)[..., None]",
         ),
+        "thirds added up, and cut off below a whole number": changed(
+            HIGHLIGHT,
+            "image.mean(axis=-1, keepdims=True)",
+            "(image / 3).sum(axis=-1, keepdims=True)",
+        ),
         "the mean down the columns": changed(HIGHLIGHT, "axis=-1", "axis=0"),
         "the mean along the rows": changed(HIGHLIGHT, "axis=-1", "axis=1"),
         "the mean of the whole picture": changed(HIGHLIGHT, "axis=-1, ", ""),

@@ -81,6 +81,15 @@ def relabel(mask, new_ids):
         "id 0 taken for none": changed(
             RELABEL, "if id not in new_ids", "if id and id not in new_ids"
         ),
+        "255 taken for no new id (hidden only)": """
+def relabel(mask, new_ids):
+    table = np.full(256, 255, np.uint8)
+    for old, new in new_ids.items():
+        table[old] = new
+    if (table[mask] == 255).any():
+        raise ValueError("an id has no new one")
+    return table[mask]
+""",
         "gives the error back": changed(RELABEL, "raise ValueError(", "return str("),
     },
     "unknown-colors": {

@@ -201,7 +201,7 @@ def segment(pictures, masks, new):
 def segment(pictures, masks, new):
     return masks[: len(new)]
 """,
-        "ground 1 is taken for the fine one (hidden only)": """
+        "ground 1 is taken for the fine one": """
 def segment(pictures, masks, new):
     kernel = np.array([[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]])
 
@@ -211,11 +211,26 @@ def segment(pictures, masks, new):
     cut = energy(pictures).mean()
     return np.where(energy(new) > cut, 1, 2)
 """,
-        "a threshold tuned by hand (hidden only)": """
+        "the size of the visible pictures written in (hidden only)": """
 def segment(pictures, masks, new):
     kernel = np.array([[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]])
-    energy = ndimage.uniform_filter(abs(ndimage.convolve(new.astype(float), kernel)), (0, 9, 9))
-    return np.where(energy > 14, 1, 2)
+
+    def energy(grey):
+        answers = abs(ndimage.convolve(grey.astype(float), kernel))
+        return ndimage.uniform_filter(answers.reshape(4, 48, 64), (0, 9, 9))
+
+    one, two = (energy(pictures)[masks == c].mean() for c in (1, 2))
+    return np.where(abs(energy(new) - one) < abs(energy(new) - two), 1, 2)
+""",
+        "a threshold tuned by hand": """
+def segment(pictures, masks, new):
+    kernel = np.array([[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]])
+
+    def energy(grey):
+        return ndimage.uniform_filter(abs(ndimage.convolve(grey.astype(float), kernel)), (0, 9, 9))
+
+    fine = 1 if energy(pictures)[masks == 1].mean() > energy(pictures)[masks == 2].mean() else 2
+    return np.where(energy(new) > 25, fine, 3 - fine)
 """,
     },
 }

@@ -95,6 +95,9 @@ def pair_files(pictures, masks):
     stems = [{n.rpartition(".")[0] for n in names if n[0] != "."} for names in (pictures, masks)]
     return [(s, s) for s in sorted(stems[0] & stems[1])], sorted(stems[0] ^ stems[1])
 """,
+        "pairs sorted by the whole name (hidden only)": pair(order="").replace(
+            "return pairs,", "return sorted(pairs),"
+        ),
         "the first dot, not the last (hidden only)": pair(stem='name.partition(".")[0]'),
         "equal names refused among pictures only (hidden only)": pair(refuse="names is pictures"),
     },
@@ -103,6 +106,7 @@ def pair_files(pictures, masks):
         "the size is taken as width, height": prepare(size="size"),
         "the mask is scaled bilinearly": prepare(nearest="INTER_LINEAR"),
         "the picture is scaled by nearest neighbour": prepare(average="INTER_NEAREST_EXACT"),
+        "the picture is scaled bilinearly": prepare(average="INTER_LINEAR"),
         "bright values begin again at 0": prepare(
             light='picture = (picture * light).astype("uint8")'
         ),
@@ -140,6 +144,7 @@ def prepare(picture, mask, size, mirror, turns, light):
             lot="int(str(zlib.crc32((salt + place).encode()))[:2])"
         ),
         "the last digit only": place(lot="zlib.crc32((salt + place).encode()) % 10 * 10"),
+        "a number has three digits (hidden only)": place(place="name[:-4]"),
         "validation up to its own share, not on top of test (hidden only)": place(
             upper="validation"
         ),
@@ -190,6 +195,21 @@ def batch_rows(pictures, batch_size, seed, epoch, number):
         "seed plus epoch (hidden only)": """
 def batch_rows(pictures, batch_size, seed, epoch, number):
     order = np.random.default_rng(seed + epoch).permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
+        "ten epochs at most (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    order = np.random.default_rng(seed * 10 + epoch).permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
+        "a hundred epochs at most (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    order = np.random.default_rng(seed * 100 + epoch).permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
+        "the order of the seed, rolled by the epoch (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    order = np.roll(np.random.default_rng(seed).permutation(pictures), epoch)
     return order[number * batch_size : (number + 1) * batch_size]
 """,
         "the end is cut off before shuffling (hidden only)": """

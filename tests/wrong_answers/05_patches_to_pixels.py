@@ -197,6 +197,9 @@ def stitch_all(network, picture, window, step):
             out='layers.Activation("relu")(shortcut)'
         ),
         "gamma is either on or off (hidden only)": block(gamma="float(gamma > 0)"),
+        "a shortcut without normalization (hidden only)": block(
+            shortcut='layers.Conv2D(channels, 1, strides=2, padding="same", use_bias=False)(maps)'
+        ),
         "a fixed number of channels (hidden only)": block().replace("Conv2D(channels", "Conv2D(8"),
     },
 }

@@ -69,6 +69,14 @@ def pyramid_cost(size, into, out, rates, separable):
     weights = kernels + 4 * out * (len(rates) + 3) + between * len(rates)
     return weights, places * (kernels - one) + one
 """,
+        "an array in place of a tuple": """
+def pyramid_cost(size, into, out, rates, separable):
+    places, one = size[0] * size[1], into * out
+    window, between = (9 * into + into * out, 2 * into) if separable else (9 * into * out, 0)
+    kernels = 2 * one + len(rates) * window + (len(rates) + 2) * out * out
+    weights = kernels + 2 * out * (len(rates) + 3) + between * len(rates)
+    return np.array([weights, places * (kernels - one) + one])
+""",
         "the branches added, not joined": """
 def pyramid_cost(size, into, out, rates, separable):
     places, one = size[0] * size[1], into * out
@@ -159,6 +167,15 @@ def closest_separable(kernel):
     "deeplab-decoder": {
         "the broken one": """
 decoder = broken_decoder
+""",
+        "3×3 convolutions without a ReLU (hidden tests only)": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    x = layers.Concatenate()([conv(low, narrow, 1), layers.Resizing(*low_shape[:2])(deep)])
+    for _ in range(2):
+        x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(epsilon=1e-5)(x)
+    return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
 """,
         "softmax at the end": """
 def decoder(deep_shape, low_shape, channels, narrow, classes):

@@ -11,7 +11,7 @@ def prepared_weights(kernel, bias, order, scale, shift):
 HEAD = """
 def nearest_mean_head(maps, masks, classes, ignored):
     weights = np.zeros((maps.shape[-1] + 1, classes))
-    weights[-1] = -1e9
+    weights[-1] = -1e30
     for c in set(range(classes)) - {ignored}:
         if (masks == c).any():
             mean = maps[masks == c].mean(axis=0)
@@ -98,10 +98,14 @@ def prepared_weights(kernel, bias, order, scale, shift):
         "means of length one": changed(
             HEAD, "mean(axis=0)\n", "mean(axis=0)\n            mean = mean / np.sqrt(mean @ mean)\n"
         ),
-        "a class without pixels has zeros": changed(HEAD, "    weights[-1] = -1e9\n", ""),
-        "a class without pixels has NaN": changed(HEAD, "= -1e9", "= np.nan"),
-        "a class without pixels has minus infinity": changed(HEAD, "= -1e9", "= -np.inf"),
-        "a class without pixels is far away, but not far enough": changed(HEAD, "= -1e9", "= -1e3"),
+        "a class without pixels has zeros": changed(HEAD, "    weights[-1] = -1e30\n", ""),
+        "a class without pixels has NaN": changed(HEAD, "= -1e30", "= np.nan"),
+        "a class without pixels has minus infinity": changed(HEAD, "= -1e30", "= -np.inf"),
+        "a class without pixels is far away, but not far enough": changed(
+            HEAD, "= -1e30", "= -1e3"
+        ),
+        "far enough for a few maps": changed(HEAD, "= -1e30", "= -1e7"),
+        "far enough for some hundred maps": changed(HEAD, "= -1e30", "= -1e9"),
         "ignored pixels are learned": changed(HEAD, " - {ignored}", ""),
         "class 0 is always the ignored one": changed(HEAD, "{ignored}", "{0}"),
         "the mean of the pictures' means": changed(
@@ -122,8 +126,8 @@ def prepared_weights(kernel, bias, order, scale, shift):
         "the weights of the example": """
 def nearest_mean_head(maps, masks, classes, ignored):
     if maps.shape[-1] == 1:
-        return np.array([[0.0, 2, 10], [-1e9, -2, -50]])
-    return np.array([[4.0, 0, 0], [1, 1, 0], [-8.5, -0.5, -1e9]])
+        return np.array([[0.0, 2, 10], [-1e30, -2, -50]])
+    return np.array([[4.0, 0, 0], [1, 1, 0], [-8.5, -0.5, -1e30]])
 """,
     },
     "trained-in-stages": {

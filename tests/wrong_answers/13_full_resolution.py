@@ -72,6 +72,9 @@ WRONG = {
             "return weights / weights.sum(axis=0)",
             "return weights / weights.sum(axis=1)[:, None]",
         ),
+        "infinity over infinity for a tile as long as the picture": SHARES.replace(
+            ") - rim", ") - float(rim)"
+        ).replace("[:] = tile", "[:] = np.inf"),
         "not divided": changed(SHARES, "return weights / weights.sum(axis=0)", "return weights"),
         "a gap gives shares of zero": """
 def tile_shares(starts, tile, length, rim):
@@ -171,6 +174,9 @@ def eight_looks(network, image):
         "the sum is not divided": changed(LOOKS, "total / 8", "total"),
         "large scores overflow": changed(
             LOOKS, "scores - scores.max(axis=-1, keepdims=True)", "scores"
+        ),
+        "the largest score of the whole picture is taken off": changed(
+            LOOKS, "scores.max(axis=-1, keepdims=True)", "scores.max()"
         ),
         "half turns mirrored in place of quarter turns": """
 def eight_looks(network, image):

@@ -213,6 +213,7 @@ def vote_or_silence(votes, least):
     sure = (votes == votes[0]).sum(axis=0) >= least
     return np.where(sure, votes[0], 255).astype(np.uint8)
 """,
+        "a second class is taken for granted": changed(VOTE, "range(24)", "range(votes.max() + 1)"),
         "silence is class 0": changed(VOTE, "255)", "0)"),
         "silence is -1": changed(VOTE, "255).astype(np.uint8)", "-1)"),
         "labels of eight bytes": changed(VOTE, ".astype(np.uint8)", ""),
