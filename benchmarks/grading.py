@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 
 from course import notebooks
 from course.grading import author, box, kernels, session, submissions
@@ -89,13 +90,11 @@ def speed(assignment, number, folder):
 
 def bare(assignment):
     """Run all cells of the author's notebook, checks included, in a kernel as nbval starts it."""
-    from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
-
-    kernel = RunningKernel(CURRENT_ENV_KERNEL_NAME, cwd=str(notebooks.FOLDER))
+    kernel = RunningKernel(CURRENT_ENV_KERNEL_NAME, cwd=str(notebooks.PACKAGE_ROOT))
     try:
         for cell in assignment.cells:
-            message = kernel.execute_cell_input(cell.source, allow_stdin=False)
-            kernel.await_reply(message, timeout=600)
+            reply = kernel.kc.execute(cell.source, allow_stdin=False, reply=True, timeout=600)
+            assert reply["content"]["status"] == "ok", reply["content"]
     finally:
         kernel.stop()
 

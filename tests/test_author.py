@@ -114,6 +114,10 @@ def test_one_grade_id_in_two_notebooks_is_refused(tmp_path):
     write(tmp_path, notebook(), "99_two")
     with pytest.raises(ValueError, match=r"99_two.*'double' is in 98_one"):
         author.find(tmp_path)
+    empty = tmp_path / "without-tasks"
+    write(empty, new_notebook(cells=[new_code_cell("1")]))
+    with pytest.raises(ValueError, match="no check cell"):
+        author.find(empty)
     with pytest.raises(FileNotFoundError, match="--author DIR"):
         author.find(tmp_path / "nothing")
 

@@ -79,6 +79,10 @@ def find(folder=FOLDER):
     found, owner = {}, {}
     for path in paths:
         found[path.stem] = read(path)
+        if not found[path.stem].checks:
+            raise ValueError(
+                f"{path} has no check cell, so it is no author notebook. Move it away."
+            )
         for cell in found[path.stem].cells:
             if cell.name in owner and cell.name:
                 raise ValueError(
