@@ -31,7 +31,7 @@ lab: $(READY) ## open the lessons in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
 
 test: $(READY) ## everything: unit tests, notebook form, every lesson under nbval
-	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 --ignore=notebooks/exercises tests notebooks
+	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 --ignore=notebooks/exercises --ignore=tests/attacks tests notebooks
 
 test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow" tests
@@ -46,7 +46,7 @@ doctor: $(READY) ## check this machine and say how to mend it
 	@$(RUN) course doctor
 
 bench: $(READY) ## measure the input pipeline, and the comparisons of the lessons over seeds (hours)
-	@for what in input fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown; do $(RUN) benchmarks.$$what || exit 1; done
+	@for what in input fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown grading; do $(RUN) benchmarks.$$what || exit 1; done
 
 clean: ## remove the environment, builds and caches; downloaded data stays
 	rm -rf $(VENV) build data/.cache *.egg-info
