@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -55,6 +56,11 @@ LAYOUTS = {
     "train": ("train/images", "train/gt", None, "three channels"),
     "test": ("test/images", "test/gt", None, "three channels"),
 }
+
+
+def pytest_configure():
+    """Ctrl-C interrupts, also where a shell's `&` has told us to ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

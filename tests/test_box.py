@@ -12,6 +12,8 @@ from course import doctor
 from course.grading import box, confinement, kernels
 from course.grading.confinement import Limits
 
+ROOT = Path(confinement.__file__).parents[2]
+
 
 def without(monkeypatch, *missing):
     """Make a machine that lacks some of "bwrap" and "landlock"."""
@@ -92,6 +94,25 @@ def test_nothing_of_a_server_is_left(kind):
     assert "sleep 1234" not in listed.stdout.splitlines()
 
 
+FORGOTTEN = """
+import gc
+from course.grading import kernels
+from course.grading.confinement import Limits
+gc.disable()
+with kernels.Server("none") as server:
+    for _ in range(3):
+        kernel = kernels.BoxedKernel(server, Limits())
+        kernel.itself = kernel
+        del kernel
+        gc.collect()
+"""
+
+
+def test_a_kernel_that_was_never_stopped_does_not_stop_the_garbage_collector():
+    """In a process of its own, for a context that waits for its sockets waits for ever."""
+    subprocess.run([sys.executable, "-c", FORGOTTEN], cwd=ROOT, check=True, timeout=60)
+
+
 def test_a_right_that_landlock_gives_is_the_only_one(tmp_path):
     """In a process of its own, since there is no way back."""
     need("landlock")
@@ -109,9 +130,8 @@ for path in ({str(tmp_path / "closed" / "key")!r}, "/etc/shadow"):
     except PermissionError:
         print("refused")
 """
-    root = Path(confinement.__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["refused", "refused"], done.stderr
     assert (tmp_path / "open" / "mine").read_text() == "written"

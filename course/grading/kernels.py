@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
+import weakref
 from pathlib import Path
 from queue import Empty
 
@@ -137,6 +138,8 @@ class BoxedKernel(RunningKernel):
             self.user, self.claim = claim_user()
         self._make_folder(server.kind)
         self.kc = BlockingKernelClient()
+        # A context that the garbage collector finds waits forever for sockets that it forgot first.
+        self._close_channels = weakref.finalize(self, _close_channels, self.kc)
         self.kc.load_connection_info(self._connection(str(self.folder)))
         self.kc.session.unpack = unpack
         self.control = socket.socket(socket.AF_UNIX)
@@ -267,11 +270,15 @@ class BoxedKernel(RunningKernel):
                 while self.control.recv(4096):
                     pass
             self.control.close()
-        self.kc.stop_channels()
-        self.kc.context.destroy(linger=0)
+        self._close_channels()
         remove(self.folder)
         if self.claim:
             self.claim.close()
+
+
+def _close_channels(client):
+    client.stop_channels()
+    client.context.destroy(linger=0)
 
 
 def unpack(data):
