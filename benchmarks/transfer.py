@@ -30,7 +30,7 @@ from course.models.unet import backbone_unet
 from course.notebooks import read
 
 FEW = 12
-ROUNDS = 30  # epochs over the few; as many steps as the lesson's runs take
+ROUNDS = 21  # epochs over the few; as many steps as the lesson's runs take
 RATE = 4e-3
 WIDTH = 24
 MODELS = {

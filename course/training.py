@@ -174,6 +174,8 @@ def compile(model, train, learning_rate=4e-3, loss=None):
         if (environment.backend(), environment.device()) == ("tensorflow", "cpu")
         else "auto",
     )
+    # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
+    model.optimizer.build(model.trainable_variables)
 
 
 def learning_rate_at(epoch, epochs, peak):

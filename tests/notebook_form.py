@@ -9,7 +9,6 @@ import functools
 import math
 import re
 import statistics
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 
 from course.data.dataset import SYNTHETIC_TITLE, TITLE
-from course.notebooks import canonical
+from course.notebooks import canonical, cloud
 from course.notebooks import read as parse
 from course.notebooks.formatting import ANSI, RANDOM_ID, SLUG
 from course.notebooks.pages import bullets_after, front_matter
@@ -64,13 +63,6 @@ class Notebook(NamedTuple):
 def read(path, root=ROOT):
     """The :class:`Notebook` in the file `path`."""
     return Notebook(Path(path), Path(path).read_text(encoding="utf-8"), Path(root))
-
-
-@functools.cache
-def repository(root):
-    """``OWNER/REPO`` as pyproject.toml of `root` gives it."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["urls"]["Repository"].removeprefix("https://github.com/").strip("/")
 
 
 def _tags(cell):
@@ -198,7 +190,7 @@ def first_cell(notebook):
 
 def badges(notebook):
     """The first cell opens this very file in Kaggle and Colab."""
-    file = f"{repository(notebook.root)}/blob/main/{_place(notebook)}"
+    file = f"{cloud.repository(notebook.root)}/blob/main/{_place(notebook)}"
     expected = {
         "Kaggle": f"https://kaggle.com/kernels/welcome?src=https://github.com/{file}",
         "Colab": f"https://colab.research.google.com/github/{file}",
@@ -209,6 +201,17 @@ def badges(notebook):
         f"`[![Open in {name}](BADGE.svg)]({address})`."
         for name, address in expected.items()
         if not re.search(rf"\[!\[[^]]+\]\([^)]+\)\]\({re.escape(address)}\)", source)
+    ]
+
+
+def brings_the_course(notebook):
+    """The first code cell begins with the lines that install the course where it is missing."""
+    source = notebook.code[0].source if notebook.code else ""
+    if source.startswith(cloud.bring(cloud.repository(notebook.root))):
+        return []
+    return [
+        "The first code cell does not begin with the lines that bring the course to Colab and "
+        "Kaggle, or they name another repository. Run `python -m course format`."
     ]
 
 

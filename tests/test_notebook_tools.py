@@ -22,6 +22,7 @@ from nbformat.v4 import (
 from PIL import Image
 
 from course import notebooks
+from course.notebooks import cloud
 from course.notebooks.formatting import slug
 from course.notebooks.pages import duration, front_matter
 
@@ -45,7 +46,7 @@ Where does an edge go when a network pools? A second sentence.
 
 **Time** 40 minutes; the cells take 4 minutes on a CPU,
 1 minute on a GPU."""
-SETUP = "import numpy as np\nfrom course import data, environment\n\nenvironment.setup()"
+SETUP = f"{cloud.bring('somebody/something')}\nimport numpy as np\nfrom course import data, environment\n\nenvironment.setup()"
 WORDS = "Guess before you run: what will be seen?"
 ALT = "Two panels: on the left a scene from above, on the right its mask."
 CLOSING = """## What you can do now
@@ -205,7 +206,7 @@ BROKEN = [
         "median code cell has 7",
     ),
     (form.prose_share, edit("sum", source=lines(24)), "add prose"),
-    (form.prose_share, edit("explain", source=WORDS * 20), "cut prose"),
+    (form.prose_share, edit("explain", source=WORDS * 50), "cut prose"),
     (form.code_after_code, without("question"), "'figure' comes directly after"),
     (
         form.code_after_code,
@@ -233,6 +234,8 @@ BROKEN = [
     (form.first_cell, without("title"), "must be Markdown"),
     (form.badges, replace("title", "src=https://github.com/", "src="), "Kaggle"),
     (form.badges, replace("title", f"google.com/github/{FILE}", "google.com/06"), "Colab"),
+    (form.brings_the_course, replace("setup", "--no-deps ", ""), "python -m course format"),
+    (form.brings_the_course, replace("setup", "somebody/", "anybody/"), "another repository"),
     (form.closing, replace("closing", "## Exercises", "## Practice"), "## Exercises"),
     (form.closing, replace("closing", "- measure edges\n", ""), "2 bullets for 3 aims"),
     (form.closing, replace("closing", "## What you can do now", "## Summary"), "What you can"),

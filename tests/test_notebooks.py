@@ -55,6 +55,11 @@ def test_badges_point_to_this_file(path):
     assert_none(path, form.badges(form.read(path)))
 
 
+@everything
+def test_first_code_cell_brings_the_course(path):
+    assert_none(path, form.brings_the_course(form.read(path)))
+
+
 @lessons
 def test_setup_cell_is_the_same_everywhere(path):
     expected = form.read(LESSONS[0]).code[0].source

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from . import pages
+from . import cloud, pages
 from .execution import PACKAGE_ROOT, execute, kernel_environment
 from .formatting import canonical, heading
 from .pages import duration
@@ -98,7 +98,7 @@ def refresh(numbers=(), folder=FOLDER):
     A lesson that fails keeps the outputs it had. Returns how many failed.
     """
     failed = 0
-    for path, outcome in _run_each(find(numbers, folder), kernel_environment(**REFRESH)):
+    for path, outcome in _run_each(find(numbers, folder), kernel_environment(**REFRESH), _opened):
         failed += bool(outcome.failure)
         if not outcome.failure:
             _write(path, canonical(outcome.notebook))
@@ -106,7 +106,7 @@ def refresh(numbers=(), folder=FOLDER):
 
 
 def format_notebooks(check=False, folder=FOLDER):
-    """Bring every notebook in `folder` and below into the canonical form.
+    """Bring every notebook in `folder` and below into the canonical form, badges and setup renewed.
 
     With `check`, only name those that are not. Returns how many were not.
     """
@@ -115,7 +115,7 @@ def format_notebooks(check=False, folder=FOLDER):
         if ".ipynb_checkpoints" in path.parts:
             continue
         text = path.read_text(encoding="utf-8")
-        tidy = canonical(read(path))
+        tidy = canonical(_opened(read(path), path))
         if tidy != text:
             changed += 1
             print(f"{'not formatted' if check else 'formatted'}: {path}")
@@ -126,12 +126,19 @@ def format_notebooks(check=False, folder=FOLDER):
     return changed
 
 
-def _run_each(lessons, environment):
-    """Execute `lessons`, printing how far each is; yield pairs of path and Outcome."""
+def _opened(notebook, path):
+    """The notebook with its badges and setup renewed, where it lies in the course's repository."""
+    # Exercises are written from the author notebooks, with checksums of their cells.
+    ours = path.resolve().is_relative_to(FOLDER) and path.parent.name != "exercises"
+    return cloud.opened(notebook, path) if ours else notebook
+
+
+def _run_each(lessons, environment, change=lambda notebook, path: notebook):
+    """Execute `lessons`, changed first, printing how far each is; yield pairs of path and Outcome."""
     width = max(len(path.stem) for path in lessons) + 12
     for path in lessons:
         with _Status(path.stem) as status:
-            notebook = read(path)
+            notebook = change(read(path), path)
             outcome = execute(notebook, path.parent, environment, status.cell)
         result = f"FAILED in {outcome.failure}" if outcome.failure else duration(outcome.seconds)
         print(f"{path.stem} {'.' * (width - len(path.stem))} {result}", flush=True)
