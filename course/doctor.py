@@ -1,25 +1,14 @@
 """Check a machine: what is here, what is wrong, how to mend it."""
 
 import contextlib
-import importlib.metadata
 import io
 import os
 import platform
 import shutil
 import sys
 
-from packaging.requirements import Requirement
+from course import environment, packages
 
-from course import environment
-
-PACKAGE = "segmentation-course"
-# opencv-python and its variants bring the same cv2; any of them will do.
-OPENCV = (
-    "opencv-python-headless",
-    "opencv-python",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
 SPACE = 2**30
 
 
@@ -81,37 +70,27 @@ def _machine():
 
 
 def _versions():
-    try:
-        requirements = importlib.metadata.requires(PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
+    requirements = packages.needed()
+    if requirements is None:
         yield (
             "course",
             "not installed",
             "Run `make setup`, or `pip install -e .` in the repository.",
         )
-        return
-    for requirement in map(Requirement, requirements):
-        if requirement.marker is None:
-            yield _version(requirement)
+    for requirement in requirements or []:
+        yield _version(requirement)
 
 
 def _version(requirement):
-    names = OPENCV if requirement.name in OPENCV else (requirement.name,)
+    name, version = packages.installed(requirement)
     wanted = f"{requirement.name}{requirement.specifier}"
-    for name in names:
-        try:
-            version = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        fits = requirement.specifier.contains(version, prereleases=True)
-        remedy = "" if fits else f"Outside the supported range: pip install '{wanted}'"
-        return name, version, remedy
-    if (
-        requirement.name == "tensorflow"
-        and os.environ.get("KERAS_BACKEND") in environment.BACKENDS[1:]
-    ):
-        return "tensorflow", f"not installed; {os.environ['KERAS_BACKEND']} takes its place", ""
-    return requirement.name, "not installed", f"pip install '{wanted}'"
+    if version is not None:
+        fits = packages.fits(requirement, version)
+        return name, version, "" if fits else f"Outside the supported range: pip install '{wanted}'"
+    chosen = os.environ.get("KERAS_BACKEND")
+    if name == "tensorflow" and chosen in environment.BACKENDS[1:]:
+        return name, f"not installed; {chosen} takes its place", ""
+    return name, "not installed", f"pip install '{wanted}'"
 
 
 def _keras():

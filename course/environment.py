@@ -15,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from course import packages
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -160,7 +162,8 @@ def data_folder():
 def setup(seed=0):
     """Make a lesson ready: choose the backend, fix the seeds, keep start-up chatter out, say hello.
 
-    Prints one line: place, device, backend and version. TensorFlow's start-up
+    Prints one line: place, device, backend and version; and one for each package
+    that is outside the range the course supports. TensorFlow's start-up
     notices (no GPU found, CPU features, double registration) are left out;
     every other line that the libraries write to stderr is passed on.
 
@@ -177,6 +180,11 @@ def setup(seed=0):
         f"Ready: {place()}, {device().upper()}, Keras {keras.__version__} "
         f"on {library.capitalize().replace('flow', 'Flow').replace('Jax', 'JAX')} {version}."
     )
+    for name, has, wanted in packages.outside():
+        print(
+            f"{name} {has} is none that the course supports. If a cell fails for it: "
+            f"%pip install '{wanted}', then restart the kernel."
+        )
 
 
 def choose_backend():
@@ -198,7 +206,15 @@ def import_keras():
     choose_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
     with filtered_stderr():
-        import keras
+        try:
+            import keras
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"This kernel has no package {error.name}. On your own machine, run `make setup` and "
+                "choose the kernel in .venv; on Colab and Kaggle, take a runtime with TensorFlow, "
+                "JAX or PyTorch in it.",
+                name=error.name,
+            ) from None
 
         keras.ops.zeros(1)  # the device is searched at the first tensor, not at import
     # A lesson that predicts with five networks is not "retracing": each has its own function.

@@ -1,5 +1,6 @@
 """Where a lesson runs, at which scale, and what reaches stderr."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -236,6 +237,27 @@ def test_importing_the_course_loads_no_framework():
         "print(sorted(heavy))"
     )
     assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+def test_setup_names_packages_outside_the_range(monkeypatch, capsys):
+    monkeypatch.setattr(
+        importlib.metadata, "requires", lambda name: ["keras>=99", "numpy>=2", "opencv-python>=9"]
+    )
+    environment.setup()
+    _, *more = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in more] == ["keras", "opencv-python-headless"]
+    assert "%pip install 'keras>=99', then restart" in more[0]
+
+
+def test_setup_says_what_to_do_without_keras():
+    process = run(
+        "import sys\n"
+        "sys.modules['keras'] = None\n"
+        "from course import environment\n"
+        "environment.setup()\n"
+    )
+    assert "ModuleNotFoundError: This kernel has no package keras" in process.stderr
+    assert "make setup" in process.stderr
 
 
 def test_setup_says_one_line_and_is_silent_on_stderr():
