@@ -1,6 +1,6 @@
 # Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup lessons lesson lab test test-fast refresh exercises doctor bench clean
+.PHONY: help setup lessons lesson lab test test-fast test-versions refresh exercises doctor bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -35,6 +35,9 @@ test: $(READY) ## everything: unit tests, notebook form, every lesson under nbva
 
 test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow" tests
+
+test-versions: $(READY) ## the oldest and newest packages allowed, on each Python found: make test-versions [PYTHONS=python3.12]
+	$(RUN) tests.versions $(PYTHONS)
 
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)

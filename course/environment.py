@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,7 +206,9 @@ def import_keras():
     """Import Keras and start its device, with the native libraries' chatter filtered."""
     choose_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
-    with filtered_stderr():
+    with filtered_stderr(), warnings.catch_warnings():
+        # Keras 3.13 looks for an alias that numpy is about to give another meaning.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         try:
             import keras
         except ModuleNotFoundError as error:

@@ -1,6 +1,7 @@
 """Networks as files: Keras's own, TensorFlow's SavedModel, and LiteRT (TFLite) for small devices."""
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -15,7 +16,7 @@ from course import environment
 
 # What the converter and the interpreter print about themselves on a healthy machine.
 _CHATTER = re.compile(
-    r"^I\d{4} |All log messages before absl::InitializeLog"
+    r"^I\d{4} |^\d{4}-\d\d-\d\d [\d:.]+: I |All log messages before absl::InitializeLog"
     r"|Ignored (output_format|drop_control_dependency)\."
     r"|Created TensorFlow Lite XNNPACK delegate"
 )
@@ -71,14 +72,16 @@ def save(model, path, size=None, bits=32):
             "here. Save the network as a .keras file; where TensorFlow is installed, start Python "
             "with KERAS_BACKEND=tensorflow, load that file with Keras, and save it from there."
         )
-    batch, size = None if kind == "SavedModel" else 1, _fixed(model, size)
-    pictures = keras.layers.InputSpec(shape=(batch, *size, 3), dtype="float32")
+    size = _fixed(model, size)
     with _quiet():
         if kind == "SavedModel":
+            pictures = keras.layers.InputSpec(shape=(None, *size, 3), dtype="float32")
             model.export(path, input_signature=[pictures], verbose=False)
         else:
-            model.export(
-                path, "litert", input_signature=[pictures], verbose=False, **_optimizations(bits)
+            # Keras 3.13 takes the size from the network itself, whatever signature it is given.
+            picture = keras.Input(batch_shape=(1, *size, 3))
+            keras.Model(picture, model(picture)).export(
+                str(path), "litert", verbose=False, **_optimizations(bits)
             )
     return path
 
@@ -199,7 +202,11 @@ def _interpreter():
 @contextlib.contextmanager
 def _quiet():
     """Hold back what the converter and the interpreter say about themselves."""
-    with environment.filtered_stderr(_CHATTER), warnings.catch_warnings():
+    with (
+        environment.filtered_stderr(_CHATTER),
+        contextlib.redirect_stdout(io.StringIO()),  # Keras 3.13 minds no verbose=False
+        warnings.catch_warnings(),
+    ):
         # TensorFlow's interpreter says that it will move to a package of its own.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
         threshold = logging.root.manager.disable

@@ -210,12 +210,14 @@ def test_moved_data_is_the_same_data(pairs, make_dataset, tmp_path, monkeypatch)
     assert holds(load_samples(find(tmp_path / "elsewhere").pairs, SIZE), expected)
 
 
-def test_files_that_change_while_they_are_read(pairs, cache, monkeypatch):
+def test_files_that_change_while_they_are_read(pairs, cache, monkeypatch, tmp_path):
     """As under a download that is still running: no cache of a mixture."""
     late = pairs[-1]
+    changed = write(late.mask.with_name("changed.png"), np.full((48, 72), 7, np.uint8))
 
     def read(pair):
-        write(late.mask, np.full((48, 72), 7, np.uint8))
+        shutil.copy2(changed, tmp_path / pair.name)
+        os.replace(tmp_path / pair.name, late.mask)  # at once: no other thread finds half a file
         return read_pair(pair)
 
     monkeypatch.setattr(module, "read_pair", read)

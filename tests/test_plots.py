@@ -29,6 +29,7 @@ def strict_and_tidy():
     plt.close("all")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of matplotlib's own dependencies
         yield
         for number in plt.get_fignums():
             plt.figure(number).savefig(

@@ -380,8 +380,7 @@ def open_folder(out):
     """Make the folder `out` if need be: what is in there is for its owner alone."""
     out = Path(out)
     try:
-        if not out.is_dir():
-            out.mkdir(parents=True, mode=0o700)
+        out.mkdir(parents=True, mode=0o700, exist_ok=True)
         (out / "results").mkdir(exist_ok=True)
     except OSError as error:
         raise ValueError(
