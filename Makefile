@@ -37,7 +37,7 @@ test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow" tests
 
 test-versions: $(READY) ## the oldest and newest packages allowed, on each Python found: make test-versions [PYTHONS=python3.12]
-	$(RUN) tests.versions $(PYTHONS)
+	$(VENV)/bin/python tests/versions.py $(PYTHONS)
 
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)
