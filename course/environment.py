@@ -46,6 +46,7 @@ SCALES = {
 }
 
 BACKENDS = ("tensorflow", "jax", "torch")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 def place():
@@ -80,6 +81,71 @@ def device():
             if devices(kind):
                 return kind
     return "cpu"
+
+
+def device_name():
+    """What the device is called, "NVIDIA H100 80GB HBM3" say; "CPU" where there is no other."""
+    if device() == "cpu":
+        return "CPU"
+    library = backend()
+    if library == "jax":
+        return sys.modules["jax"].devices()[0].device_kind
+    if library == "torch":
+        return sys.modules["torch"].cuda.get_device_name()
+    config = sys.modules["tensorflow"].config
+    found = config.list_physical_devices(device().upper())[0]
+    return config.experimental.get_device_details(found).get("device_name", device().upper())
+
+
+def precision():
+    """The precision that training computes in, as a Keras dtype policy; weights stay float32.
+
+    ``COURSE_PRECISION`` decides if it is set. Otherwise ``"mixed_bfloat16"`` on
+    TPUs and on GPUs from compute capability 8 on (A100, L4, H100),
+    ``"mixed_float16"`` on those of 7 (T4, V100), whose tensor cores know no
+    bfloat16, and ``"float32"`` on older ones and on CPUs.
+
+    Raises
+    ------
+    ValueError
+        If ``COURSE_PRECISION`` is none of these.
+    """
+    chosen = os.environ.get("COURSE_PRECISION", "").strip().lower()
+    if chosen and chosen not in PRECISIONS:
+        raise ValueError(
+            f"COURSE_PRECISION is {chosen!r}, but it may be {', '.join(PRECISIONS)}. "
+            "Unset it to let the course choose."
+        )
+    if chosen:
+        return chosen
+    kind = device()
+    if kind == "tpu":
+        return "mixed_bfloat16"
+    generation = _compute_capability() if kind == "gpu" else 0
+    return PRECISIONS[(generation >= 7) + (generation >= 8)]
+
+
+def _compute_capability():
+    """The first number of an NVIDIA GPU's compute capability, 8 for 8.6; 0 for other GPUs."""
+    with contextlib.suppress(Exception):  # each library has its own words for a GPU without one
+        library = backend()
+        if library == "jax":
+            return int(float(sys.modules["jax"].devices()[0].compute_capability))
+        if library == "torch":
+            return sys.modules["torch"].cuda.get_device_capability()[0]
+        config = sys.modules["tensorflow"].config
+        details = config.experimental.get_device_details(config.list_physical_devices("GPU")[0])
+        return details["compute_capability"][0]
+    return 0
+
+
+def compiles():
+    """What to hand to ``model.compile(jit_compile=…)``.
+
+    XLA makes TensorFlow's training step several times slower on a CPU: it has
+    no fast gradient of pooling there. Elsewhere Keras decides.
+    """
+    return False if (backend(), device()) == ("tensorflow", "cpu") else "auto"
 
 
 def scale(dataset=None):

@@ -1,5 +1,6 @@
 """Train a segmentation network with defaults that work on this data."""
 
+import contextlib
 import json
 import math
 import os
@@ -104,6 +105,9 @@ def fit(
 
     Notes
     -----
+    Each step computes in :func:`course.environment.precision`; the weights, and all
+    that the model computes afterwards, are float32.
+
     Interrupting the kernel ends training early and keeps the best weights so
     far, which before the end of the first epoch are those from before training.
     """
@@ -113,7 +117,6 @@ def fit(
         print(f"Training on {len(names)} {names[0].split(':')[0].upper()}s.")
     checks = validation is not None and distribution.even(Batches(validation, batch_size), names)
     loss = loss or weighted_cross_entropy(train, model.output_shape[-1])
-    compile(model, train, learning_rate, loss)
     run = {
         "epochs": epochs,
         "pictures": len(train),
@@ -123,9 +126,10 @@ def fit(
         "seed": seed,
         "parameters": model.count_params(),
     }
-    with distribution.spread(model, names) as trained:
+    with distribution.spread(model, names) as trained, _precision(trained, environment.precision()):
+        compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
         if trained is not model:
-            compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
+            compile(model, train, learning_rate, loss)
             _set_random_states(trained, _get_random_states(model))
         keeper = _Keeper(trained, batches, run, folder)
         try:
@@ -169,13 +173,41 @@ def compile(model, train, learning_rate=4e-3, loss=None):
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=loss or weighted_cross_entropy(train, classes),
         metrics=[MeanIoU(classes=classes, ignore=UNLABELED, name="mean_iou")],
-        # XLA makes TensorFlow's step several times slower on a CPU: it has no fast pooling gradient.
-        jit_compile=False
-        if (environment.backend(), environment.device()) == ("tensorflow", "cpu")
-        else "auto",
+        jit_compile=environment.compiles(),
     )
     # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
+
+
+@contextlib.contextmanager
+def _precision(model, policy):
+    """Let the layers of `model` compute in `policy` inside the context, but for the last ones.
+
+    Only here: what a lesson computes by hand, predicts or saves stays in float32.
+    """
+    layers = [layer for layer in _layers(model) if layer.dtype_policy.name == "float32"]
+    if policy == "float32" or not layers:
+        yield
+        return
+    outputs = set(model.output_names)
+    for layer in layers:
+        if layer.name not in outputs:
+            layer.dtype_policy = policy
+    model.dtype_policy = policy  # by which Keras knows whether to scale the loss
+    try:
+        yield
+    finally:
+        for layer in [*layers, model]:
+            layer.dtype_policy = "float32"
+        model.train_function = model.test_function = model.predict_function = None
+
+
+def _layers(model):
+    """The layers of a model, and those of the models among them."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
 
 
 def learning_rate_at(epoch, epochs, peak):

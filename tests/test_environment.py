@@ -94,6 +94,47 @@ def test_scales_grow_and_suit_strides():
         assert scale.size[1] / scale.size[0] == 1.5  # the photographs' shape
 
 
+@pytest.mark.parametrize(
+    ("device", "generation", "expected"),
+    [
+        ("cpu", 9, "float32"),
+        ("tpu", 0, "mixed_bfloat16"),
+        ("gpu", 6, "float32"),
+        ("gpu", 7, "mixed_float16"),
+        ("gpu", 8, "mixed_bfloat16"),
+        ("gpu", 12, "mixed_bfloat16"),
+    ],
+)
+def test_precision_by_device(monkeypatch, device, generation, expected):
+    on(monkeypatch, device)
+    monkeypatch.setattr(environment, "_compute_capability", lambda: generation)
+    assert environment.precision() == expected
+    monkeypatch.setenv("COURSE_PRECISION", " Float32 ")
+    assert environment.precision() == "float32"
+
+
+def test_precision_that_is_none(monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "half")
+    with pytest.raises(ValueError, match="'half'.*float32, mixed_float16, mixed_bfloat16.*Unset"):
+        environment.precision()
+
+
+def test_a_gpu_without_a_compute_capability(monkeypatch):
+    on(monkeypatch, "gpu")
+    assert environment._compute_capability() == 0
+    assert environment.precision() == "float32"
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "expected"),
+    [("tensorflow", "cpu", False), ("tensorflow", "gpu", "auto"), ("jax", "cpu", "auto")],
+)
+def test_xla_where_it_helps(monkeypatch, backend, device, expected):
+    on(monkeypatch, device)
+    monkeypatch.setattr(environment, "backend", lambda: backend)
+    assert environment.compiles() == expected
+
+
 # Folders and progress
 
 

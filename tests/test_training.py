@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import metrics
+from course import metrics, training
 from course.classes import UNLABELED
 from course.data import Augmentation, Batches, Samples
 from course.inference import confusion
 from course.layers import upsample
+from course.models.deeplab import deeplab_v3plus
 from course.models.fcn import small_fcn
+from course.models.mobile import mobile_unet
+from course.models.unet import backbone_unet, small_unet
 from course.training import History, fit, learning_rate_at, weighted_cross_entropy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -282,6 +285,67 @@ def test_mixed_precision():
     assert model.get_layer("conv").compute_dtype == "bfloat16"
     assert np.isfinite(history.curves["val_loss"]).all()
     assert {w.dtype for w in model.get_weights()} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_training_alone_computes_in_half_precision(policy, monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", policy)
+    model = make_model()
+    seen = {}
+
+    class Look(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            seen.update({layer.name: layer.compute_dtype for layer in model.layers})
+            seen["logits"] = keras.backend.standardize_dtype(y_pred.dtype)
+            return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+    history = fit(model, make_samples(), epochs=2, batch_size=2, loss=Look())
+    assert seen["conv"] == policy.removeprefix("mixed_")
+    assert seen["logits"] == "float32"
+    assert history.curves["loss"][1] < history.curves["loss"][0]
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert {w.dtype for w in model.get_weights()} == {np.dtype("float32")}
+    assert model.dtype_policy.name == "float32"
+    images = make_samples().images
+    np.testing.assert_array_equal(model.predict(images, verbose=0), model(images))
+
+
+NETWORKS = {
+    "FCN-8s": lambda: small_fcn(8, width=8, size=(64, 96)),
+    "U-Net": lambda: small_unet(4, size=(64, 96)),
+    "DeepLabV3+": lambda: deeplab_v3plus(
+        "resnet", 8, channels=16, low_channels=8, rates=(2, 4, 6), size=(64, 96)
+    ),
+    "mobile U-Net": lambda: mobile_unet(4, size=(64, 96)),
+    "U-Net over MobileNetV2": lambda: backbone_unet("mobilenet_v2", decoder_width=2, size=(64, 96)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    zip(NETWORKS, itertools.cycle(["mixed_float16", "mixed_bfloat16"]), strict=False),
+)
+def test_each_network_trains_in_half_precision(name, policy, monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", policy)
+    model = NETWORKS[name]()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 64, 96, 3)).astype(np.uint8)
+    samples = Samples(("0", "1"), images, rng.integers(0, 24, (2, 64, 96)).astype(np.uint8))
+    history = fit(model, samples, epochs=1, batch_size=2)
+    assert np.isfinite(history.curves["loss"]).all()
+    assert np.isfinite(model.predict(images, verbose=0)).all()
+
+
+def test_half_precision_reaches_models_within_models(monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "mixed_bfloat16")
+    images = keras.Input((16, 24, 3))
+    inner = keras.Sequential([keras.Input((16, 24, 3)), keras.layers.Conv2D(4, 1, name="inside")])
+    model = keras.Model(images, keras.layers.Conv2D(CLASSES, 1)(inner(images)))
+    with training._precision(model, "mixed_bfloat16"):
+        assert inner.get_layer("inside").compute_dtype == "bfloat16"
+        assert model.layers[-1].compute_dtype == "float32"
+    assert inner.get_layer("inside").compute_dtype == "float32"
 
 
 def test_a_trained_model_survives_saving(tmp_path, uninterrupted):
