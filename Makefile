@@ -1,6 +1,6 @@
 # Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup lessons lesson lab test test-fast test-versions refresh exercises doctor bench clean
+.PHONY: help setup lessons lesson lab test test-fast test-versions test-backends refresh exercises doctor bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,9 +10,11 @@ RUN := $(VENV)/bin/python -m
 # Stored outputs are of the synthetic scenes at the smallest scale; so are the tests that compare them.
 STORED := COURSE_DATA=synthetic COURSE_SCALE=smoke COURSE_PROGRESS=0
 PYTEST := $(STORED) $(RUN) pytest -n 2 --dist loadscope
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600
+BACKENDS ?= jax torch
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 setup: $(READY) ## create .venv and install what the course needs
 $(READY): requirements.txt pyproject.toml
@@ -31,13 +33,16 @@ lab: $(READY) ## open the lessons in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
 
 test: $(READY) ## everything: unit tests, notebook form, every lesson under nbval
-	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=600 --ignore=notebooks/exercises --ignore=tests/attacks tests notebooks
+	$(PYTEST) $(NBVAL) --ignore=notebooks/exercises --ignore=tests/attacks tests notebooks
 
 test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow" tests
 
-test-versions: $(READY) ## the oldest and newest packages allowed, on each Python found: make test-versions [PYTHONS=python3.12]
+test-versions: $(READY) ## on the oldest and newest packages allowed, each Python found [PYTHONS=python3.12]
 	$(VENV)/bin/python tests/versions.py $(PYTHONS)
+
+test-backends: $(READY) ## every lesson on JAX and PyTorch, the same outputs [BACKENDS=jax]
+	@for backend in $(BACKENDS); do echo "Keras on $$backend:"; KERAS_BACKEND=$$backend $(PYTEST) $(NBVAL) notebooks/[0-9]*.ipynb || exit 1; done
 
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)
