@@ -80,7 +80,56 @@ def _parser():
         "--folder", help="where to download it to (default: data/ of the checkout)"
     )
     command.set_defaults(run=_data)
+
+    command = commands.add_parser(
+        "kaggle", help="run lessons on Kaggle's machines: push, status, fetch"
+    )
+    _add_kaggle(command)
     return parser
+
+
+def _add_kaggle(parser):
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("push", help="write build/kaggle/<lesson>/ and run it on Kaggle")
+    command.add_argument(
+        "numbers", nargs="*", metavar="N", help="lesson numbers, such as 06; all by default"
+    )
+    command.add_argument(
+        "--stored",
+        action="store_true",
+        help="on the synthetic data at scale smoke, so that `fetch` can compare all outputs "
+        "(default: on the real pictures)",
+    )
+    command.add_argument(
+        "--internet",
+        action="store_true",
+        help="switch the internet on and take the course from GitHub (default: from a wheel of this "
+        "checkout, which goes along as a private dataset)",
+    )
+    command.add_argument(
+        "--machine",
+        default="NvidiaTeslaT4",
+        metavar="NAME",
+        help="Kaggle's name of a machine, or cpu (default: %(default)s)",
+    )
+    _add_kaggle_folder(command)
+    command.set_defaults(run=_kaggle_push)
+
+    command = commands.add_parser("status", help="say how the runs are")
+    command.add_argument("numbers", nargs="*", metavar="N")
+    command.set_defaults(run=_kaggle_status)
+
+    command = commands.add_parser("fetch", help="fetch executed lessons and compare their outputs")
+    command.add_argument("numbers", nargs="*", metavar="N", help="all that were pushed by default")
+    _add_kaggle_folder(command)
+    command.set_defaults(run=_kaggle_fetch)
+
+
+def _add_kaggle_folder(parser):
+    parser.add_argument(
+        "--out", default="build/kaggle", help="folder to write to (default: %(default)s)"
+    )
 
 
 # Each command returns how many things went wrong; none is success.
@@ -154,6 +203,34 @@ def _data(options):
     except DownloadError as error:
         raise ValueError(str(error)) from error
     return 0
+
+
+def _kaggle_push(options):
+    from course.kaggle import folders, kernels
+
+    run = folders.Run(options.stored, options.internet, options.machine)
+    return _kaggle(kernels.push, options.numbers, run, options.out)
+
+
+def _kaggle_status(options):
+    from course.kaggle import kernels
+
+    return _kaggle(kernels.status, options.numbers)
+
+
+def _kaggle_fetch(options):
+    from course.kaggle import kernels
+
+    return _kaggle(kernels.fetch, options.numbers, options.out)
+
+
+def _kaggle(command, *arguments):
+    from course.kaggle.account import KaggleError
+
+    try:
+        return command(*arguments) or 0
+    except KaggleError as error:
+        raise ValueError(str(error)) from error
 
 
 if __name__ == "__main__":

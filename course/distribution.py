@@ -90,7 +90,8 @@ def even(batches, names):
 
 def _accelerators():
     kind = environment.device()
-    if kind == "cpu" or (environment.backend(), kind) == ("tensorflow", "tpu"):
+    library = environment.backend()
+    if kind == "cpu" or library == "torch" or (library, kind) == ("tensorflow", "tpu"):
         return []
     names = keras.distribution.list_devices(kind)
     limit = os.environ.get("COURSE_DEVICES", "").strip() or len(names)

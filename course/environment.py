@@ -45,7 +45,7 @@ SCALES = {
     )
 }
 
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -75,6 +75,9 @@ def backend():
 
 def device():
     """What the backend computes on: ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
+    if backend() == "torch":  # of whose devices Keras keeps no list
+        torch = sys.modules["torch"]
+        return "gpu" if torch.cuda.is_available() or torch.backends.mps.is_available() else "cpu"
     devices = import_keras().distribution.list_devices
     for kind in ("tpu", "gpu"):
         with contextlib.suppress(Exception):  # a backend without that kind raises its own error
@@ -91,7 +94,8 @@ def device_name():
     if library == "jax":
         return sys.modules["jax"].devices()[0].device_kind
     if library == "torch":
-        return sys.modules["torch"].cuda.get_device_name()
+        cuda = sys.modules["torch"].cuda
+        return cuda.get_device_name() if cuda.is_available() else "Apple GPU"
     config = sys.modules["tensorflow"].config
     found = config.list_physical_devices(device().upper())[0]
     return config.experimental.get_device_details(found).get("device_name", device().upper())
@@ -245,7 +249,7 @@ def setup(seed=0):
     version = sys.modules[library].__version__
     print(
         f"Ready: {place()}, {device().upper()}, Keras {keras.__version__} "
-        f"on {library.capitalize().replace('flow', 'Flow').replace('Jax', 'JAX')} {version}."
+        f"on {BACKENDS[library]} {version}."
     )
     for name, has, wanted in packages.outside():
         print(
@@ -260,7 +264,7 @@ def choose_backend():
     Keras falls back on TensorFlow, which Colab's TPU machines do not have.
     """
     if "KERAS_BACKEND" not in os.environ and not installed("tensorflow"):
-        for name in BACKENDS[1:]:
+        for name in ("jax", "torch"):
             if installed(name):
                 os.environ["KERAS_BACKEND"] = name
                 break

@@ -4,7 +4,9 @@ Each check takes a :class:`Notebook` and returns a list of problems, empty where
 problem names the cell, what was found, what was expected and how to mend it.
 """
 
+import ast
 import base64
+import builtins
 import functools
 import math
 import re
@@ -17,6 +19,7 @@ import cv2
 import numpy as np
 
 from course.data.dataset import SYNTHETIC_TITLE, TITLE
+from course.grading import author
 from course.notebooks import canonical, cloud
 from course.notebooks import read as parse
 from course.notebooks.formatting import ANSI, RANDOM_ID, SLUG
@@ -250,6 +253,46 @@ def closing(notebook):
             "for one, in a list right under the heading."
         )
     return problems
+
+
+# -- restarts ----------------------------------------------------------------------------------
+
+
+def restarts(notebook):
+    """From a cell tagged ``restart`` the lesson goes on in a kernel that knows little.
+
+    The prose before it says so. It and the cells after it use only names that they bind themselves,
+    that the setup cell binds, or a cell tagged ``data`` before them.
+    """
+    problems = []
+    for number, cell in enumerate(notebook.code):
+        if "restart" not in _tags(cell):
+            continue
+        first = [c for c in notebook.code[:number] if c.id == "setup" or "data" in _tags(c)]
+        known, missing = set(dir(builtins)) | {"get_ipython"}, set()
+        for later in first + notebook.code[number:]:
+            missing |= author.used(later.source) - known - _bound(later.source)
+            known |= _bound(later.source)
+        if missing:
+            problems.append(
+                f"The lesson cannot go on at {cell.id!r} after a restart: nothing there binds "
+                f"{', '.join(sorted(missing))}. Import or make it again in that cell."
+            )
+        if "after a restart" not in notebook.cells[notebook.cells.index(cell) - 1].source:
+            problems.append(
+                f"The prose before {cell.id!r} does not say what to run after a restart."
+            )
+    return problems
+
+
+def _bound(source):
+    """Names that a cell binds anywhere, parameters and exceptions included."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt):
+            names |= set(author.statement_names(node))
+        names |= {getattr(node, "arg", None), getattr(node, "name", None)} - {None}
+    return names
 
 
 # -- pictures ----------------------------------------------------------------------------------

@@ -49,6 +49,51 @@ def test_colab_by_its_module(monkeypatch):
     assert environment.place() == "colab"
 
 
+# Devices: libraries as they answer on a machine with one
+
+
+def gpu_of(library):
+    """A stand-in for a backend's library where it sees a T4, for what the course asks of it."""
+    if library == "torch":
+        cuda = SimpleNamespace(
+            is_available=lambda: True,
+            get_device_name=lambda: "Tesla T4",
+            get_device_capability=lambda: (7, 5),
+        )
+        return SimpleNamespace(cuda=cuda, backends=None)
+    if library == "jax":
+        found = SimpleNamespace(device_kind="Tesla T4", compute_capability="7.5")
+        return SimpleNamespace(devices=lambda: [found])
+    details = {"device_name": "Tesla T4", "compute_capability": (7, 5)}
+    experimental = SimpleNamespace(get_device_details=lambda device: details)
+    config = SimpleNamespace(list_physical_devices=lambda kind: [kind], experimental=experimental)
+    return SimpleNamespace(config=config)
+
+
+@pytest.mark.parametrize("library", environment.BACKENDS)
+def test_a_gpu_on_each_backend(monkeypatch, library):
+    keras = SimpleNamespace(
+        backend=SimpleNamespace(backend=lambda: library),
+        distribution=SimpleNamespace(
+            list_devices=lambda kind: {"gpu": ["gpu:0"]}[kind] if library != "torch" else 1 / 0
+        ),
+    )
+    monkeypatch.setattr(environment, "import_keras", lambda: keras)
+    monkeypatch.setitem(sys.modules, library, gpu_of(library))
+    assert environment.device() == "gpu"
+    assert environment.device_name() == "Tesla T4"
+    assert environment.precision() == "mixed_float16"
+
+
+def test_no_gpu_on_torch(monkeypatch):
+    missing = SimpleNamespace(is_available=lambda: False)
+    torch = SimpleNamespace(cuda=missing, backends=SimpleNamespace(mps=missing))
+    monkeypatch.setattr(environment, "backend", lambda: "torch")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert environment.device() == "cpu"
+    assert environment.device_name() == "CPU"
+
+
 # Scale
 
 

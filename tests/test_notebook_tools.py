@@ -187,6 +187,14 @@ def replace(id, old, new):
     return change
 
 
+def restart(id, source):
+    def change(notebook):
+        cell(notebook, id).source = source
+        cell(notebook, id).metadata["tags"] = ["restart"]
+
+    return change
+
+
 def shown(alt):
     return output("figure", drawn(png(np.zeros((4, 6, 3), np.uint8)), alt))
 
@@ -236,6 +244,8 @@ BROKEN = [
     (form.badges, replace("title", f"google.com/github/{FILE}", "google.com/06"), "Colab"),
     (form.brings_the_course, replace("setup", "--no-deps ", ""), "python -m course format"),
     (form.brings_the_course, replace("setup", "somebody/", "anybody/"), "another repository"),
+    (form.restarts, restart("sum", "photos.images.mean()"), "nothing there binds photos"),
+    (form.restarts, restart("sum", "1 + 1"), "does not say what to run after a restart"),
     (form.closing, replace("closing", "## Exercises", "## Practice"), "## Exercises"),
     (form.closing, replace("closing", "- measure edges\n", ""), "2 bullets for 3 aims"),
     (form.closing, replace("closing", "## What you can do now", "## Summary"), "What you can"),

@@ -55,6 +55,11 @@ def test_badges_point_to_this_file(path):
     assert_none(path, form.badges(form.read(path)))
 
 
+@lessons
+def test_lessons_go_on_after_a_restart_where_they_say_so(path):
+    assert_none(path, form.restarts(form.read(path)))
+
+
 @everything
 def test_first_code_cell_brings_the_course(path):
     assert_none(path, form.brings_the_course(form.read(path)))
