@@ -1,6 +1,6 @@
 # Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup lessons lesson lab test test-fast test-versions test-backends refresh exercises doctor bench clean
+.PHONY: help setup lessons lesson lab test test-fast test-versions test-backends test-gpu refresh exercises doctor bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -43,6 +43,9 @@ test-versions: $(READY) ## on the oldest and newest packages allowed, each Pytho
 
 test-backends: $(READY) ## every lesson on JAX and PyTorch, the same outputs [BACKENDS=jax]
 	@for backend in $(BACKENDS); do echo "Keras on $$backend:"; KERAS_BACKEND=$$backend $(PYTEST) $(NBVAL) notebooks/[0-9]*.ipynb || exit 1; done
+
+test-gpu: $(READY) ## every lesson on the accelerator found, at scales smoke and gpu, with time and mean IoU
+	@COURSE_PROGRESS=0 $(RUN) benchmarks.lessons --accelerator --scale smoke gpu
 
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)
