@@ -8,6 +8,7 @@ import shutil
 import sys
 
 from course import environment, packages
+from course.kaggle import account
 
 SPACE = 2**30
 
@@ -88,7 +89,7 @@ def _version(requirement):
         fits = packages.fits(requirement, version)
         return name, version, "" if fits else f"Outside the supported range: pip install '{wanted}'"
     chosen = os.environ.get("KERAS_BACKEND")
-    if name == "tensorflow" and chosen in environment.BACKENDS[1:]:
+    if name == "tensorflow" and chosen in ("jax", "torch"):
         return name, f"not installed; {chosen} takes its place", ""
     return name, "not installed", f"pip install '{wanted}'"
 
@@ -151,11 +152,5 @@ def _cache():
 
 def _credentials():
     """Only whether there are any; never what they are."""
-    try:
-        from course.data.download import CREDENTIAL_FILES, CREDENTIAL_VARIABLES
-    except ImportError:  # reported with the versions
-        return
-    known = not os.environ.keys().isdisjoint(CREDENTIAL_VARIABLES)
-    known = known or any(os.path.exists(os.path.expanduser(file)) for file in CREDENTIAL_FILES)
-    found = "found" if known else "none (needed only to download the real pictures)"
+    found = "found" if account.places() else "none (needed only to download the real pictures)"
     yield "Kaggle credentials", found, ""

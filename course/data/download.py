@@ -8,7 +8,6 @@ moved to its destination by one rename.
 
 import contextlib
 import errno
-import importlib.metadata
 import io
 import lzma
 import os
@@ -23,23 +22,11 @@ from course import environment
 from course.data.dataset import KAGGLE_SLUG
 from course.data.errors import DataError, NoDatasetError
 from course.data.find import IMAGE_ENDINGS, MASK_ENDINGS, find
+from course.kaggle import account
 
 TERMS = (
     "The Semantic Drone Dataset (ICG, TU Graz) is for non-commercial research, teaching and personal use; "
     "do not pass it on,\nchanged or unchanged. In publications, cite it: http://dronedataset.icg.tugraz.at"
-)
-HOW_TO_SIGN_IN = (
-    "Make a token at https://www.kaggle.com/settings under API, and put it into the environment variable "
-    "KAGGLE_API_TOKEN or the file ~/.kaggle/access_token. Then run this again."
-)
-# Where the kaggle package looks for credentials, in its order.
-CREDENTIAL_VARIABLES = ("KAGGLE_API_TOKEN", "KAGGLE_KEY")
-CREDENTIAL_FILES = (
-    "~/.kaggle/access_token",
-    "~/.kaggle/access_token.txt",
-    "~/.kaggle/kaggle.json",
-    "~/.config/kaggle/kaggle.json",
-    "~/.kaggle/credentials.json",
 )
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError)
 # What the system says to offsets before a file's start and to a file's name used as a folder's.
@@ -142,44 +129,23 @@ def _fetch(slug, archive):
     # Its progress bar goes to stderr.
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            import kaggle  # signs in at once, and may end the process: not before it is needed
-
-            kaggle.api.authenticate()
             # Releases before 2 fail on what they received earlier, so they start anew.
-            kaggle.api.dataset_download_files(
-                slug, path=str(archive.parent), quiet=False, force=_kaggle_release() < 2
+            account.sign_in().dataset_download_files(
+                slug, path=str(archive.parent), quiet=False, force=account.release() < 2
             )
-        except ImportError as error:
-            raise DownloadError(
-                f"The kaggle package cannot be imported ({error}). Run: pip install --upgrade kaggle"
-            ) from error
+        except account.KaggleError as error:
+            raise DownloadError(str(error)) from error
         except (Exception, SystemExit) as error:
             # Not chained: these errors can quote the signed address of the file.
             raise DownloadError(_explain(error, slug, archive)) from None
 
 
-def _kaggle_release():
-    return int(importlib.metadata.version("kaggle").split(".")[0])
-
-
 def _explain(error, slug, archive):
     """What an error out of the kaggle package means, and what to do."""
+    if common := account.explain(error):
+        return common
     page = f"https://www.kaggle.com/datasets/{slug}"
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None) or getattr(error, "status", None)
-    # Without credentials, release 2 ends the process and release 1 raises a bare OSError.
-    if isinstance(error, SystemExit) or (type(error) is OSError and error.errno is None):
-        places = _credential_places()
-        if places and _kaggle_release() < 2:
-            return (
-                f"The installed release of the kaggle package cannot use the credentials in {places}. "
-                "Run: pip install --upgrade kaggle"
-            )
-        if not places:
-            return f"There are no Kaggle credentials on this machine. {HOW_TO_SIGN_IN}"
-        return f"Kaggle does not accept the credentials in {places}. {HOW_TO_SIGN_IN}"
-    if status == 401:
-        return f"Kaggle does not accept the credentials in {_credential_places()} (401). {HOW_TO_SIGN_IN}"
+    status, _ = account.answer(error)
     if status == 403:
         return (
             f"Kaggle refuses you this dataset (403). Open {page} in a browser, signed in with the account "
@@ -189,10 +155,6 @@ def _explain(error, slug, archive):
         return (
             f"Kaggle has no dataset {slug} (404). Check the spelling: owner/name, as in the address of "
             f"the dataset's page. The course uses {KAGGLE_SLUG}."
-        )
-    if status == 429:
-        return (
-            "Kaggle has had too many requests from you (429). Wait ten minutes and run this again."
         )
     if isinstance(error, OSError) and error.errno is not None:
         return _explain_disk(error, archive.parent)
@@ -206,13 +168,6 @@ def _explain(error, slug, archive):
         f"The download did not start ({trouble}). Check that this machine reaches {page}, "
         "then run this again."
     )
-
-
-def _credential_places():
-    """The variables and files that hold Kaggle credentials here, as text; never what they hold."""
-    variables = [name for name in CREDENTIAL_VARIABLES if os.environ.get(name)]
-    files = [name for name in CREDENTIAL_FILES if os.path.exists(os.path.expanduser(name))]
-    return " and ".join(variables + files)
 
 
 @contextlib.contextmanager

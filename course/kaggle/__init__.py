@@ -1,0 +1,5 @@
+"""Lessons on Kaggle's machines: push them, ask how they are, fetch and check what they did.
+
+``account`` signs in, ``folders`` and ``wheel`` write what is pushed, ``kernels`` talks. Importing
+any of them does not import the kaggle package, which signs in at once.
+"""
