@@ -24,13 +24,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import course.__main__ as command_line
 from course import notebooks
-from course.data.dataset import KAGGLE_SLUG
+from course.data.dataset import KAGGLE_SLUG, load
+from course.data.errors import DataError
 from course.kaggle import account, folders, kernels, wheel
 from course.notebooks import cloud
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("kaggle") is None, reason="the kaggle package is not installed"
-)
 TOKEN = "KGAT_5ecret5ecret5ecret"
 WITH_TOKEN = {"KAGGLE_API_TOKEN": TOKEN}
 # The package's pauses between attempts, and ours, are left out.
@@ -72,6 +70,8 @@ def _package_of_its_own():
 
 @pytest.fixture
 def stub():
+    if importlib.util.find_spec("kaggle") is None or account.release() < kernels.OLDEST:
+        pytest.skip(f"the kaggle package is not installed, or older than {kernels.OLDEST}")
     with KaggleStub(b"") as stub:
         yield stub
 
@@ -231,6 +231,18 @@ def test_links_lead_to_github(source, expected):
     assert folders.link_to_github(source, "notebooks", "us/it") == expected
 
 
+@pytest.mark.parametrize("place", [KAGGLE_SLUG.split("/")[1], f"datasets/{KAGGLE_SLUG}"])
+def test_the_photographs_are_found_where_kaggle_mounts_them(place, make_dataset, tmp_path):
+    mount = tmp_path / "input"
+    (mount / wheel.SLUG).mkdir(parents=True)
+    (mount / wheel.SLUG / "segmentation_course-0.1.0-py3-none-any.whl").write_bytes(b"PK")
+    assert folders.REAL["COURSE_DATA"] == "/kaggle/input"
+    with pytest.raises(DataError, match="no drone dataset"):  # not the synthetic scenes instead
+        load(mount)
+    make_dataset(mount / place)
+    assert len(load(mount)) == 6
+
+
 def test_what_an_earlier_push_left_is_gone(tmp_path):
     (tmp_path / "06_fcn").mkdir()
     (tmp_path / "06_fcn" / "old.txt").write_text("old")
@@ -383,10 +395,10 @@ def test_a_refusal_in_the_middle_says_what_to_do_and_how_to_go_on(stub, work, an
     child = CHILD if answer is GPUS_BUSY else ()
     message = fails(stub, work, "push", "6", "8", "9", "--internet", "--stored", child=child)
     assert "06_fcn is pushed: https://www.kaggle.com/code/" in message
-    assert "\n08_unet is not pushed. " in message
+    assert "\nStopped at 08_unet. " in message
     for words in expected:
         assert words in message
-    assert "Pushed: 06_fcn. Not pushed: 08_unet, 09_imbalance." in message
+    assert "Pushed: 06_fcn. Still to push: 08_unet, 09_imbalance." in message
     assert message.endswith("    python -m course kaggle push 08 09 --stored --internet\n")
     assert stub.kernels.keys() == {FCN}, "it went on"
 
@@ -403,7 +415,7 @@ def test_a_dataset_that_kaggle_does_not_give(stub, work, name, expected):
     stub.datasets[WHEEL] = [{}]
     stub.refusals[None] = 200, {"invalidDatasetSources": [name]}
     message = fails(stub, work, "push", "06", *(["--internet"] if name == KAGGLE_SLUG else []))
-    assert f"06_fcn is not pushed. Kaggle runs it without {name}." in message
+    assert f"Stopped at 06_fcn. Kaggle runs it, but without {name}." in message
     for words in expected:
         assert words in message
 
@@ -437,6 +449,13 @@ def test_a_wheel_that_does_not_get_there(stub, work, trouble, expected):
 
 
 # Whichever command
+
+
+def test_the_package_is_imported_late(stub, work):
+    code = "import sys, course.kaggle.kernels; sys.exit('kaggle' in sys.modules)"
+    environment = stub.environment(work.home)
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+    assert stub.calls == []
 
 
 @pytest.mark.parametrize("command", ["push", "status", "fetch"])

@@ -149,4 +149,6 @@ def _explain_rest(error):
             f"Kaggle was not reached ({type(error).__name__}). Check that this machine reaches "
             "https://www.kaggle.com, then run this again."
         )
+    if type(error) is ValueError:  # the package's own check of what it was given
+        return f"The kaggle package refuses this ({tidy(error)})."
     return f"The kaggle package failed ({type(error).__name__}). Run: pip install --upgrade kaggle"

@@ -186,7 +186,7 @@ def _explain(words, status=None):
 
 
 def _explain_datasets(names):
-    parts = [f"Kaggle runs it without {', '.join(names)}."]
+    parts = [f"Kaggle runs it, but without {', '.join(names)}."]
     for name in names:
         page = f"https://www.kaggle.com/datasets/{name.removeprefix('datasets/')}"
         if name.endswith(KAGGLE_SLUG):
@@ -208,8 +208,8 @@ def _how_to_go_on(error, lessons, done, run, out):
     command += [f"--machine {run.machine}"] * (run.machine != folders.GPU)
     command += [f"--out {out}"] * (str(out) != FOLDER)
     return (
-        f"{names[done]} is not pushed. {error}\n"
-        f"Pushed: {', '.join(names[:done]) or 'none'}. Not pushed: {', '.join(names[done:])}. "
+        f"Stopped at {names[done]}. {error}\n"
+        f"Pushed: {', '.join(names[:done]) or 'none'}. Still to push: {', '.join(names[done:])}. "
         f"To go on:\n    {' '.join(command)}"
     )
 

@@ -22,6 +22,7 @@ SOURCES = ("pyproject.toml", "README.md", "course", "benchmarks/results")
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 POLL, READY_SECONDS = 5, 600
 OVER = {"failed", "deleted"}
+LOST = "Upload unsuccessful"  # the package says it, and up to 2.2.4 goes on without the file
 
 
 def write(out, user):
@@ -71,19 +72,30 @@ def upload(api, folder, user):
     page = f"https://www.kaggle.com/datasets/{name}"
     (file,) = folder.glob("*.whl")
     print(f"{file.name}, {file.stat().st_size / 1e6:.1f} MB, goes to {page}", flush=True)
-    said = StringIO()
-    if status(api, name) is None:
-        answer = account.ask(api.dataset_create_new, str(folder), said=said)
-    else:
-        notes = f"Course {__version__}"
-        answer = account.ask(api.dataset_create_version, str(folder), notes, said=said)
-    if "Upload unsuccessful" in said.getvalue():  # the package goes on without the file
-        raise account.KaggleError(
-            f"The wheel did not arrive at {page}. Check your connection, then run this again."
-        )
+    answer = _send(api, folder, page, new=status(api, name) is None)
     if answer.error or answer.status.lower() not in {"", "ok"}:
         raise account.KaggleError(_explain(account.tidy(answer.error or answer.status), page))
     _await_ready(api, name, page)
+
+
+def _send(api, folder, page, new):
+    """Upload the folder, as a new dataset or as a new version; returns what Kaggle answers."""
+    said = StringIO()
+    try:
+        if new:
+            answer = account.ask(api.dataset_create_new, str(folder), said=said)
+        else:
+            notes = f"Course {__version__}"
+            answer = account.ask(api.dataset_create_version, str(folder), notes, said=said)
+    except account.KaggleError as error:
+        if LOST not in str(error):
+            raise
+        said.write(LOST)
+    if LOST in said.getvalue():
+        raise account.KaggleError(
+            f"The wheel did not arrive at {page}. Check your connection, then run this again."
+        )
+    return answer
 
 
 def _explain(words, page):
