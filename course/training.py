@@ -126,10 +126,11 @@ def fit(
         "seed": seed,
         "parameters": model.count_params(),
     }
+    if len(names) > 1:
+        compile(model, train, learning_rate, loss)  # outside of what binds variables to devices
     with distribution.spread(model, names) as trained, _precision(trained, environment.precision()):
         compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
         if trained is not model:
-            compile(model, train, learning_rate, loss)
             _set_random_states(trained, _get_random_states(model))
         keeper = _Keeper(trained, batches, run, folder)
         try:

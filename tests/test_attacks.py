@@ -41,7 +41,7 @@ LIMITS = confinement.Limits(
     memory=1200 * 2**20, address_space=6 * 2**30, wall=60, cpu=40, processes=64, files=256,
     file_size=8 * 2**20, scratch=32 * 2**20,
 )  # fmt: skip
-CELL, NOTEBOOK = 1.5, 8  # seconds for an attack; honest work has more, on a busy machine
+CELL, NOTEBOOK = 2.5, 10  # seconds for an attack; honest work has more, on a busy machine
 GROWTH = 1500 * 2**20  # bytes that an attack may make the grader hold
 
 # Before each attack: how it says that it got through. A name in `HOST` is something outside.
