@@ -326,9 +326,8 @@ def test_importing_the_course_loads_no_framework():
 
 
 def test_setup_names_packages_outside_the_range(monkeypatch, capsys):
-    monkeypatch.setattr(
-        importlib.metadata, "requires", lambda name: ["keras>=99", "numpy>=2", "opencv-python>=9"]
-    )
+    needs = ["keras>=99", "numpy>=2", "opencv-python>=9", "kaggle>=99"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: needs)
     environment.setup()
     _, *more = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in more] == ["keras", "opencv-python-headless"]
