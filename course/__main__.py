@@ -109,9 +109,8 @@ def _add_kaggle(parser):
     )
     command.add_argument(
         "--machine",
-        default="NvidiaTeslaT4",
         metavar="NAME",
-        help="Kaggle's name of a machine, or cpu (default: %(default)s)",
+        help="Kaggle's name of a machine, or cpu (default: NvidiaTeslaT4)",
     )
     _add_kaggle_folder(command)
     command.set_defaults(run=_kaggle_push)
@@ -127,9 +126,7 @@ def _add_kaggle(parser):
 
 
 def _add_kaggle_folder(parser):
-    parser.add_argument(
-        "--out", default="build/kaggle", help="folder to write to (default: %(default)s)"
-    )
+    parser.add_argument("--out", help="folder to write to (default: build/kaggle)")
 
 
 # Each command returns how many things went wrong; none is success.
@@ -208,8 +205,8 @@ def _data(options):
 def _kaggle_push(options):
     from course.kaggle import folders, kernels
 
-    run = folders.Run(options.stored, options.internet, options.machine)
-    return _kaggle(kernels.push, options.numbers, run, options.out)
+    run = folders.Run(options.stored, options.internet, options.machine or folders.GPU)
+    return _kaggle(kernels.push, options.numbers, run, options.out or kernels.FOLDER)
 
 
 def _kaggle_status(options):
@@ -221,7 +218,7 @@ def _kaggle_status(options):
 def _kaggle_fetch(options):
     from course.kaggle import kernels
 
-    return _kaggle(kernels.fetch, options.numbers, options.out)
+    return _kaggle(kernels.fetch, options.numbers, options.out or kernels.FOLDER)
 
 
 def _kaggle(command, *arguments):

@@ -19,7 +19,7 @@ from unittest import mock
 
 import nbformat
 import pytest
-from kaggle_stub import SIGNATURE, KaggleStub, Machine
+from kaggle_stub import SIGNATURE, KaggleStub, Machine, _Handler
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import course.__main__ as command_line
@@ -243,11 +243,76 @@ def test_the_photographs_are_found_where_kaggle_mounts_them(place, make_dataset,
     assert len(load(mount)) == 6
 
 
-def test_what_an_earlier_push_left_is_gone(tmp_path):
-    (tmp_path / "06_fcn").mkdir()
-    (tmp_path / "06_fcn" / "old.txt").write_text("old")
-    folder = folders.write(lesson("06"), tmp_path, "student", folders.Run())
+@pytest.fixture
+def no_build(monkeypatch):
+    """Wheels that are built in no time, and empty."""
+    monkeypatch.setattr(wheel, "BUILD", "import sys; open(sys.argv[1] + '/a.whl', 'w')")
+
+
+def write_lesson(out, user="student"):
+    return folders.write(lesson("06"), out, user, folders.Run())
+
+
+def write_wheel(out, user="student"):
+    return wheel.write(out, user)
+
+
+WRITERS = pytest.mark.parametrize(
+    ("write", "name", "metadata"),
+    [
+        (write_lesson, "06_fcn", "kernel-metadata.json"),
+        (write_wheel, "wheel", "dataset-metadata.json"),
+    ],
+    ids=["lesson", "wheel"],
+)
+
+
+@WRITERS
+def test_what_an_earlier_push_left_is_gone(tmp_path, no_build, write, name, metadata):
+    (tmp_path / name).mkdir()  # an empty one is nobody's
+    folder = write(tmp_path, user="somebody")
+    (folder / "old.txt").write_text("old")
+    assert write(tmp_path) == folder == tmp_path / name
     assert "old.txt" not in os.listdir(folder)
+    assert json.loads((folder / metadata).read_text())["id"].startswith("student/")
+
+
+@WRITERS
+@pytest.mark.parametrize("content", [None, "", '{"id": "student/another-project"}'])
+def test_what_somebody_else_put_there_stays(tmp_path, no_build, write, name, metadata, content):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "thesis.txt").write_text("years of work")
+    if content is not None:
+        (tmp_path / name / metadata).write_text(content)
+    before = sorted(os.listdir(tmp_path / name))
+    with pytest.raises(
+        account.KaggleError, match=f"{name} holds files .* Move it away, or .*--out"
+    ):
+        write(tmp_path)
+    assert sorted(os.listdir(tmp_path / name)) == before
+
+
+@WRITERS
+def test_a_push_that_was_interrupted_can_be_repeated(
+    tmp_path, no_build, monkeypatch, write, name, metadata
+):
+    with monkeypatch.context() as patched:
+        for module, function in (nbformat, "write"), (wheel, "build"):
+            patched.setattr(module, function, mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path)
+    assert len(os.listdir(write(tmp_path))) == 2
+
+
+@WRITERS
+def test_a_folder_that_cannot_be_deleted(tmp_path, no_build, monkeypatch, write, name, metadata):
+    write(tmp_path)
+    refused = PermissionError(13, "Permission denied", "old.txt")
+    monkeypatch.setattr(shutil, "rmtree", mock.Mock(side_effect=refused))
+    with pytest.raises(
+        account.KaggleError, match=r"old.txt cannot be .*\(Permission denied\).*--out"
+    ):
+        write(tmp_path)
 
 
 def test_the_wheel_holds_the_course_and_the_checkout_stays_as_it_is(tmp_path):
@@ -265,7 +330,7 @@ def test_the_wheel_holds_the_course_and_the_checkout_stays_as_it_is(tmp_path):
     assert sorted(root.rglob("*")) == before
     assert re.fullmatch(r"segmentation_course-[\d.]+-py3-none-any\.whl", file.name)
     names = set(zipfile.ZipFile(file).namelist())
-    assert {"course/kaggle/kernels.py", "course/notebooks/recording.py"} < names
+    assert {"course/kaggle/kernels.py", "course/kaggle/recording.py"} < names
     assert "course/results/fcn.json" in names
 
 
@@ -359,6 +424,24 @@ def test_the_wheel_goes_first_as_a_new_dataset_or_a_new_version(stub, work):
     succeeds(stub, work, "push", "06", "--stored")
     assert len(stub.datasets[WHEEL]) == 2
     assert order.count("CreateDataset") == 1
+
+
+@pytest.mark.parametrize("command", ["push", "fetch"])
+def test_a_folder_that_cannot_be_written_to(stub, work, command):
+    finished(stub, "06", notebooks.read(lesson("06")))
+    (work.home / "file").write_text("")
+    message = fails(stub, work, command, "06", "--out", "file/below")
+    assert re.search(r"file\S* cannot be written or deleted \(Not a directory\)", message)
+    assert "SaveKernel" not in str(stub.calls)
+
+
+def test_a_push_that_would_delete_what_is_not_its_own_sends_nothing(stub, work):
+    (work.home / "stuff" / "08_unet").mkdir(parents=True)
+    (work.home / "stuff" / "08_unet" / "thesis.txt").write_text("years of work")
+    message = fails(stub, work, "push", "06", "08", "--out", "stuff")
+    assert "stuff/08_unet holds files that no earlier push has written." in message
+    assert os.listdir(work.home / "stuff" / "08_unet") == ["thesis.txt"]
+    assert stub.kernels == stub.datasets == {}
 
 
 def test_with_the_internet_no_wheel_is_needed(stub, work):
@@ -501,6 +584,23 @@ def test_a_lesson_that_does_not_exist(stub, work, command):
     assert stub.calls == []
 
 
+@pytest.mark.parametrize("command", ["push", "fetch"])
+def test_help_names_the_defaults(command, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["kaggle", command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"folder to write to (default: {kernels.FOLDER})" in told
+    assert (f"or cpu (default: {folders.GPU})" in told) == (command == "push")
+
+
+def test_how_to_go_on_names_what_is_not_the_default(stub, work):
+    stub.refusals[FCN] = GPUS_BUSY
+    message = fails(
+        stub, work, "push", "6", "--internet", "--machine", "NvidiaL4", "--out", "elsewhere"
+    )
+    assert message.endswith(" push 06 --internet --machine NvidiaL4 --out elsewhere\n")
+
+
 def test_a_machine_that_does_not_exist(stub, work):
     message = fails(stub, work, "push", "06", "--machine", "gpu")
     assert "'gpu' is no machine of Kaggle's. Expected cpu, or a name" in message
@@ -552,6 +652,38 @@ def test_fetch_takes_what_was_pushed_and_only_its_record(stub, work):
         path.name,
         "segmentation-course-06-fcn.log",
     ]
+
+
+def test_fetch_replaces_what_an_earlier_one_left_and_nothing_else(stub, work):
+    finished(stub, "06", notebooks.read(lesson("06")))
+    succeeds(stub, work, "fetch", "06")
+    fetched = work.out / "fetched" / "06_fcn"
+    (fetched / "notes.txt").write_text("mine")
+    finished(stub, "06", None, "ERROR", "")
+    assert "it left no record" in fails(stub, work, "fetch", "06")
+    assert sorted(os.listdir(fetched)) == ["notes.txt", "segmentation-course-06-fcn.log"]
+
+
+@pytest.mark.parametrize("broken", ["_GetKernelSessionStatus", "_ListKernelSessionOutput"])
+def test_a_lesson_that_cannot_be_fetched_keeps_its_record_and_the_others_go_on(
+    stub, work, monkeypatch, broken
+):
+    for number in "06", "08":
+        finished(stub, number, notebooks.read(lesson(number)))
+    succeeds(stub, work, "fetch")
+    fetched = work.out / "fetched"
+    before = sorted(fetched.rglob("*"))
+    usual = getattr(_Handler, broken)
+
+    def answer(handler, asked):
+        trouble = asked["kernelSlug"].endswith("06-fcn")
+        return (500, {"message": "Oops"}) if trouble else usual(handler, asked)
+
+    monkeypatch.setattr(_Handler, broken, answer)
+    message = fails(stub, work, "fetch")
+    assert re.search(r"^06_fcn \.+ not fetched: Kaggle is in trouble \(500: Oops\)", message, re.M)
+    assert re.search(r"^08_unet \.+ prints what is stored ", message, re.M)
+    assert sorted(fetched.rglob("*")) == before
 
 
 def test_real_photographs_print_other_numbers(stub, work):

@@ -5,19 +5,23 @@ import json
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from IPython.core.events import EventManager
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course.notebooks import recording
+from course import notebooks
+from course.kaggle import folders, recording
+from course.notebooks import formatting
 from course.notebooks.execution import _ThisInterpreter, kernel_environment
 from course.version import __version__
 
-START = 'from course.notebooks import recording\nrecording.start("record.ipynb", mode="stored")'
+START = 'from course.kaggle import recording\nrecording.start("record.ipynb", mode="stored")'
 CELLS = [
     "import sys\nprint('out')\nprint('err', file=sys.stderr)\n1 + 1",
     "from IPython.display import display, clear_output\n"
@@ -74,6 +78,7 @@ def test_the_record_is_what_others_see(tmp_path):
         assert comparable(mine) == comparable(theirs)
     about = {"course": __version__, "python": platform.python_version(), "mode": "stored"}
     assert record.metadata["course"] == about, "versions of what no cell has loaded"
+    assert record.metadata["kernelspec"] == formatting.KERNEL
     assert not list(tmp_path.glob(".*")), "a part was left behind"
 
 
@@ -119,11 +124,50 @@ def test_a_record_that_cannot_be_written_stops_nothing(tmp_path):
     assert fifth.startswith("record.ipynb is not recorded further (FileNotFoundError: ")
 
 
+@pytest.fixture
+def recorder(tmp_path):
+    """A recorder of a shell that does nothing."""
+    session = SimpleNamespace(send=lambda *arguments: None)
+    events = EventManager(None, ["pre_run_cell", "post_run_cell"])
+    shell = SimpleNamespace(kernel=SimpleNamespace(session=session), events=events)
+    return recording._Recorder(tmp_path / "record.ipynb", "", shell)
+
+
+def test_a_thread_that_fails_after_another_has_said_so_says_nothing(recorder, capsys):
+    def fail():
+        recorder.stop()  # as the other thread does, between our check and our step
+        raise OSError("disk full")
+
+    recorder._guarded(fail)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_write_that_is_overtaken_by_the_end_does_not_fail(recorder, capsys):
+    def write():
+        recorder.stop()
+        recorder._write()
+
+    recorder._guarded(write)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("missing", ["nbformat", "course.kaggle.recording"])
+def test_a_lesson_runs_where_the_recorder_cannot_be_imported(tmp_path, missing):
+    (path,) = notebooks.find(["06"])
+    source = folders.to_push(notebooks.read(path), path, folders.Run(stored=True)).cells[1].source
+    without = f"import sys\nsys.modules['{missing}'] = None"
+    executed = run(tmp_path, without, source, "import os\nos.environ['COURSE_DATA']")
+    (said,) = executed.cells[1].outputs
+    assert said.text.startswith("06_fcn.ipynb is not recorded (")
+    assert missing in said.text
+    assert said.text.count("\n") == 1
+    assert executed.cells[2].outputs[0].data["text/plain"] == "'synthetic'"
+
+
 def test_nothing_is_imported_for_it(tmp_path):
-    loaded = (
-        "import sys\nsorted({'keras', 'tensorflow', 'jax', 'torch', 'kaggle'} & {*sys.modules})"
-    )
-    executed = run(tmp_path, START, loaded)
+    heavy = {"keras", "tensorflow", "jax", "torch", "kaggle"}
+    heavy |= {"course.notebooks", "nbconvert", "bs4", "nbclient"}  # may be missing on Kaggle
+    executed = run(tmp_path, START, f"import sys\nsorted({heavy} & {{*sys.modules}})")
     assert executed.cells[1].outputs[0].data["text/plain"] == "[]"
 
 

@@ -161,6 +161,22 @@ def test_a_lesson_that_changed_since(stored, ran, source):
     assert "the lesson has changed since it was pushed" in failure.report
 
 
+def test_a_cell_that_came_after_a_complete_run(stored, ran):
+    notebook = lesson()
+    notebook.cells[-1] = code("print(2)", printed("2\n"), id="new")
+    nbformat.write(notebook, stored)
+    ran.cells.remove(cell(ran, "fall"))
+    (failure,) = replay.compare(stored, ran)
+    assert failure.cell == "new"
+    assert "the lesson has changed since it was pushed" in failure.report
+
+
+def test_a_record_without_cells(stored):
+    failures = replay.compare(stored, new_notebook())
+    assert all("The run ended before this cell." in failure.report for failure in failures)
+    assert ids(failures) == ["setup", "one", "sum", "figure", "check", "fall"]
+
+
 def test_blanks_at_ends_of_lines_are_no_change(stored, ran):
     cell(ran, "print(1)").source = "\nprint(1)  \n"
     assert replay.compare(stored, ran) == []

@@ -8,7 +8,6 @@ moved to its destination by one rename.
 
 import contextlib
 import errno
-import io
 import lzma
 import os
 import re
@@ -125,19 +124,17 @@ def _holds_dataset(folder):
 def _fetch(slug, archive):
     """Receive the zip, or what is missing of it, through the kaggle package."""
     print(f"Downloading https://www.kaggle.com/datasets/{slug}")
-    # The package's own words are not for students, and with VERBOSE set they hold the token.
-    # Its progress bar goes to stderr.
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            # Releases before 2 fail on what they received earlier, so they start anew.
-            account.sign_in().dataset_download_files(
-                slug, path=str(archive.parent), quiet=False, force=account.release() < 2
-            )
-        except account.KaggleError as error:
-            raise DownloadError(str(error)) from error
-        except (Exception, SystemExit) as error:
-            # Not chained: these errors can quote the signed address of the file.
-            raise DownloadError(_explain(error, slug, archive)) from None
+
+    def receive():
+        # Releases before 2 fail on what they received earlier, so they start anew.
+        account.sign_in().dataset_download_files(
+            slug, path=str(archive.parent), quiet=False, force=account.release() < 2
+        )
+
+    try:
+        account.ask(receive, meaning=lambda error: _explain(error, slug, archive))
+    except account.KaggleError as error:
+        raise DownloadError(str(error)) from error
 
 
 def _explain(error, slug, archive):

@@ -66,11 +66,12 @@ def places():
     return " and ".join(variables + files)
 
 
-def ask(function, *arguments, said=None, **options):
+def ask(function, *arguments, said=None, meaning=None, **options):
     """Call a function of the kaggle package, and hold back what it prints.
 
     Its own words are not for students, and with VERBOSE set they hold the token. They go to
-    `said`, an io.StringIO, where one is given. Progress bars, on stderr, are seen.
+    `said`, an io.StringIO, where one is given. Progress bars, on stderr, are seen. `meaning`, a
+    function, says what an error out of there means, where it is not what it mostly means.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def ask(function, *arguments, said=None, **options):
             raise
         except (Exception, SystemExit) as error:
             status, words = answer(error)
-            raise KaggleError(explain(error) or _explain_rest(error), status, words) from None
+            raise KaggleError((meaning or _meaning)(error), status, words) from None
 
 
 def answer(error):
@@ -135,7 +136,10 @@ def _explain_credentials():
     return f"Kaggle does not accept the credentials in {places()}. {HOW_TO_SIGN_IN}"
 
 
-def _explain_rest(error):
+def _meaning(error):
+    """What an error out of the package mostly means."""
+    if common := explain(error):
+        return common
     status, words = answer(error)
     said = f"{status}: {words}" if words else f"{status}"
     if status is not None and status >= 500:

@@ -1,9 +1,7 @@
 """What is pushed to Kaggle, as folders that its package takes: a lesson's notebook and metadata."""
 
-import json
 import posixpath
 import re
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,7 +14,7 @@ from course.data.dataset import KAGGLE_SLUG
 from course.notebooks import cloud
 from course.notebooks.execution import PACKAGE_ROOT
 
-from . import wheel
+from . import files, wheel
 
 GPU = "NvidiaTeslaT4"
 MOUNT = "/kaggle/input"
@@ -27,10 +25,14 @@ RECORD = """\
 {bring}
 # Keeps what each cell prints in {name}, for `python -m course kaggle fetch`.
 import os
-from course.notebooks import recording
 
 os.environ.update({settings})
-recording.start("{name}", mode="{mode}")"""
+try:
+    from course.kaggle import recording
+except ImportError as error:  # the lesson runs without
+    print(f"{name} is not recorded ({{error}}).")
+else:
+    recording.start("{name}", mode="{mode}")"""
 PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".svg")
 CODE = re.compile(r"(^ *(?:```|~~~).*?^ *(?:```|~~~)|`[^`\n]+`)", re.M | re.S)
 
@@ -85,19 +87,16 @@ def write(path, out, user, run):
     ------
     ValueError
         If the machine cannot be one of Kaggle's, or the lesson does not parse.
+    KaggleError
+        If the folder holds what no earlier call has written, or cannot be written to.
     """
     about = metadata(path, user, run)
     notebook = to_push(notebooks.read(path), path, run)
     folder = Path(out) / path.stem
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    nbformat.write(notebook, folder / path.name)
-    write_json(folder / "kernel-metadata.json", about)
+    with files.errors_explained():
+        files.begin(folder, "kernel-metadata.json", about)
+        nbformat.write(notebook, folder / path.name)
     return folder
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def metadata(path, user, run):

@@ -6,7 +6,7 @@ Kaggle calls a notebook with its machine a kernel. Each lesson is one of the use
 import contextlib
 import json
 import re
-import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from course import notebooks
 from course.data.dataset import KAGGLE_SLUG
 from course.notebooks import replay
 
-from . import account, folders, wheel
+from . import account, files, folders, wheel
 
 FOLDER = "build/kaggle"
 STATES = {
@@ -27,6 +27,7 @@ STATES = {
     "CANCEL_ACKNOWLEDGED": "cancelled",
 }
 OLDEST = 2  # releases of the kaggle package before cannot choose the machine
+RENAME = "Rename or delete your other notebook of this title at https://www.kaggle.com/work/code."
 # What Kaggle says of a push that it refuses, and what to do then.
 REFUSALS = (
     (
@@ -39,10 +40,7 @@ REFUSALS = (
         "https://www.kaggle.com/settings says when your hours on this kind of machine come back. "
         "Until then, push with --machine cpu.",
     ),
-    (
-        r"already in use",
-        "Rename or delete your other notebook of this title at https://www.kaggle.com/work/code.",
-    ),
+    (r"already in use", RENAME),
 )
 PHONE = (
     "A new account verifies a phone number at https://www.kaggle.com/settings before it gets a GPU or "
@@ -72,8 +70,10 @@ def push(numbers=(), run=folders.Run(), out=FOLDER):
     Raises
     ------
     KaggleError
-        Without valid credentials; if Kaggle refuses the wheel or a lesson. The
-        message then names what was pushed, and the command that goes on.
+        Without valid credentials; if a folder in `out` holds what no earlier
+        call has written, or cannot be written to; if Kaggle refuses the wheel
+        or a lesson. The message then names what was pushed, and the command
+        that goes on.
     ValueError
         If there is no such lesson or machine.
     """
@@ -120,25 +120,33 @@ def fetch(numbers=(), out=FOLDER):
     Returns
     -------
     int
-        How many lessons failed, differ or could not be fetched yet.
+        How many lessons failed, differ or could not be fetched.
 
     Raises
     ------
     KaggleError
-        Without valid credentials, or where Kaggle cannot be asked.
+        Without valid credentials, or where no lesson was ever pushed.
     """
     lessons = notebooks.find(numbers)
     api, user = _sign_in()
-    states = {path: _state(api, user, path) for path in lessons}
-    wanted = [path for path in lessons if numbers or states[path]]
-    if not wanted:
+    outcomes = []
+    for path in lessons:
+        try:
+            state = _state(api, user, path)
+            if not (numbers or state):
+                continue
+            folder = Path(out) / "fetched" / path.stem
+            good, verdict, reports = _fetch(api, user, path, state, folder)
+        except account.KaggleError as error:
+            good, verdict, reports = False, f"not fetched: {error}", []
+        dots = "." * max(3, 32 - len(path.stem))
+        print(f"{path.stem} {dots} {verdict}", *filter(None, reports), sep="\n", flush=True)
+        outcomes.append(good)
+    if not outcomes:
         raise account.KaggleError(
             f"{user} has no lesson on Kaggle yet. Push one first: python -m course kaggle push 06"
         )
-    return sum(
-        not _fetch(api, user, path, states[path], Path(out) / "fetched" / path.stem)
-        for path in wanted
-    )
+    return outcomes.count(False)
 
 
 def _sign_in():
@@ -178,7 +186,7 @@ def _explain(words, status=None):
         if re.search(pattern, words, re.I):
             return f"Kaggle says: {words.rstrip('.')}. {remedy}"
     if status == 409:
-        return f"Kaggle has something of this name already (409). {REFUSALS[-1][1]}"
+        return f"Kaggle has something of this name already (409). {RENAME}"
     if status == 403:
         said = f"403: {words}" if words else "403"
         return f"Kaggle does not let you do this ({said}). {PHONE}"
@@ -233,29 +241,33 @@ def _state(api, user, path):
 
 
 def _fetch(api, user, path, state, folder):
-    """Fetch one lesson and print how it compares; returns whether it is as it should be."""
-    reports, good = [], False
+    """Fetch one lesson: whether it is as it should be, a verdict in words, reports of what is wrong."""
     if state is None:
-        verdict = f"not pushed: python -m course kaggle push {path.stem[:2]}"
-    elif state.word in ("waiting", "running"):
-        verdict = f"still {state.word}; fetch it later: {_page(user, path)}"
-    else:
-        _download(api, f"{user}/{folders.slug(path)}", path.name, folder)
-        verdict, reports = _compare(path, folder)
-        good = state.word == "complete" and not reports
-        if state.word != "complete":
-            verdict = f"{state.word} ({state.message or _page(user, path)}); {verdict}"
-    dots = "." * max(3, 32 - len(path.stem))
-    print(f"{path.stem} {dots} {verdict}", *filter(None, reports), sep="\n", flush=True)
-    return good
+        return False, f"not pushed: python -m course kaggle push {path.stem[:2]}", []
+    if state.word in ("waiting", "running"):
+        return False, f"still {state.word}; fetch it later: {_page(user, path)}", []
+    _download(api, f"{user}/{folders.slug(path)}", path.name, folder)
+    verdict, reports = _compare(path, folder)
+    if state.word != "complete":
+        verdict = f"{state.word} ({state.message or _page(user, path)}); {verdict}"
+    return state.word == "complete" and not reports, verdict, reports
 
 
+@files.errors_explained()
 def _download(api, name, file, folder):
-    """The record `file` of a kernel's last run, and the run's log, into an empty `folder`."""
-    shutil.rmtree(folder, ignore_errors=True)  # an earlier run's
-    folder.mkdir(parents=True)
-    pattern = rf"^{re.escape(file)}$"  # not the weights and pictures that a lesson writes
-    account.ask(api.kernels_output, name, str(folder), file_pattern=pattern, force=True)
+    """Put the record `file` of a kernel's last run, and the run's log, into `folder`.
+
+    They replace those of an earlier run, once they are here.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as arrived:
+        pattern = rf"^{re.escape(file)}$"  # not the weights and pictures that a lesson writes
+        account.ask(api.kernels_output, name, arrived, file_pattern=pattern, force=True)
+        folder.mkdir(exist_ok=True)
+        for old in file, f"{name.split('/')[1]}.log":
+            (folder / old).unlink(missing_ok=True)  # a run may leave no record
+        for new in Path(arrived).iterdir():
+            new.replace(folder / new.name)
 
 
 def _compare(path, folder):

@@ -1,6 +1,5 @@
 """The course as a wheel, and the dataset that carries it to notebooks without internet."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from course.notebooks.execution import PACKAGE_ROOT
 from course.version import __version__
 
-from . import account
+from . import account, files
 
 SLUG = "segmentation-course-wheel"
 TITLE = "Segmentation course wheel"
@@ -25,17 +24,17 @@ OVER = {"failed", "deleted"}
 LOST = "Upload unsuccessful"  # the package says it, and up to 2.2.4 goes on without the file
 
 
+@files.errors_explained()
 def write(out, user):
     """Write the folder of the dataset: ``<out>/wheel``, with the wheel and its metadata.
 
-    Returns the folder. Raises KaggleError where the wheel cannot be built.
+    Returns the folder. Raises KaggleError where the wheel cannot be built, and where the folder
+    holds what no earlier call has written, or cannot be written to.
     """
     folder = (Path(out) / "wheel").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    build(folder)
     about = {"id": f"{user}/{SLUG}", "title": TITLE, "licenses": [{"name": "other"}]}
-    (folder / "dataset-metadata.json").write_text(json.dumps(about, indent=2) + "\n")
+    files.begin(folder, "dataset-metadata.json", about)
+    build(folder)
     return folder
 
 

@@ -82,8 +82,16 @@ def match(stored, executed):
             after = found + 1
             matched.append(ran[found])
         else:
-            matched.append(NOT_THE_SAME if after < len(ran) else NOT_REACHED)
+            matched.append(NOT_REACHED if after == len(ran) and _broke_off(ran) else NOT_THE_SAME)
     return matched
+
+
+def _broke_off(ran):
+    """Whether a run ended in the last of its cells: with an error, or with its kernel."""
+    if not ran:
+        return True
+    failed = any(output.output_type == "error" for output in ran[-1].outputs)
+    return failed or ran[-1].execution_count is None
 
 
 def _text(cell):

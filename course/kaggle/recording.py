@@ -21,8 +21,8 @@ from nbformat.v4 import new_code_cell, new_notebook, output_from_msg
 from course import environment
 from course.version import __version__
 
-from .formatting import KERNEL
-
+# As course.notebooks.formatting has it, whose imports a machine of Kaggle's may lack.
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KINDS = {
     "clear_output", "display_data", "error", "execute_result", "stream", "update_display_data"
 }  # fmt: skip
@@ -63,6 +63,7 @@ def start(path, mode=""):
 class _Recorder:
     def __init__(self, path, mode, shell):
         self.path, self.mode, self.shell = path, mode, shell
+        self.running = True
         self.session = shell.kernel.session
         self.cells = {}  # id of the request that runs a cell → the cell
         self.shown = collections.defaultdict(list)  # display id → outputs
@@ -77,22 +78,25 @@ class _Recorder:
         self._begun()
 
     def stop(self):
+        """End the record; returns whether it had not been ended before, from another thread say."""
+        with self.lock:
+            running, self.running = self.running, False
         if self.session.send == self._sent:  # else somebody has hooked in after us
             self.session.send = self.send
-        self.path = None
         for event, function in ("pre_run_cell", self._begun), ("post_run_cell", self._ended):
             if function in self.shell.events.callbacks[event]:
                 self.shell.events.unregister(event, function)
+        return running
 
     def _guarded(self, step, *arguments):
-        if self.path is None:
+        if not self.running:
             return
         try:
             step(*arguments)
         except Exception as error:
-            name, why = self.path.name, " ".join(str(error).split())[:200]
-            self.stop()
-            print(f"{name} is not recorded further ({type(error).__name__}: {why}).")
+            why = " ".join(str(error).split())[:200]
+            if self.stop():
+                print(f"{self.path.name} is not recorded further ({type(error).__name__}: {why}).")
 
     # What the kernel calls
 
