@@ -184,12 +184,13 @@ def compile(model, train, learning_rate=4e-3, loss=None):
 def _precision(model, policy):
     """Let the layers of `model` compute in `policy` inside the context, but for the last ones.
 
-    Only here: what a lesson computes by hand, predicts or saves stays in float32.
+    Only here: what a lesson computes by hand, predicts or saves stays in float32. A model that
+    was built with another policy keeps its own.
     """
-    layers = [layer for layer in _layers(model) if layer.dtype_policy.name == "float32"]
-    if policy == "float32" or not layers:
+    if policy == "float32" or model.dtype_policy.name != "float32":
         yield
         return
+    layers = [layer for layer in _layers(model) if layer.dtype_policy.name == "float32"]
     outputs = set(model.output_names)
     for layer in layers:
         if layer.name not in outputs:
@@ -285,11 +286,10 @@ class _Keeper(keras.callbacks.Callback):
     def _load(self, model, saved):
         history = History(saved["curves"], saved["seconds"])
         done, epochs = len(history), self.run["epochs"]
-        # The optimizer's own variables must exist before they can be loaded.
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._file("best", history.best_epoch))
-        best = model.get_weights()
-        model.load_weights(self._file("last", done))
+        with _without_loss_scale(model):
+            model.load_weights(self._file("best", history.best_epoch))
+            best = model.get_weights()
+            model.load_weights(self._file("last", done))
         _set_random_states(model, saved["random"])
         self.history, self.best = history, best
         self.started -= history.seconds
@@ -324,7 +324,8 @@ class _Keeper(keras.callbacks.Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         last = self._file("last", len(self.history))
         best = self._file("best", self.history.best_epoch)
-        self.model.save_weights(last)
+        with _without_loss_scale(self.model):
+            self.model.save_weights(last)
         if better:
             shutil.copyfile(last, best)
         note = {
@@ -344,6 +345,20 @@ class _Keeper(keras.callbacks.Callback):
 
     def _file(self, kind, epoch):
         return self.folder / f"{kind}-{epoch}.weights.h5"
+
+
+@contextlib.contextmanager
+def _without_loss_scale(model):
+    """Leave out of what is saved the factor that training in float16 puts before the loss.
+
+    So a run that stopped on one GPU goes on where another precision is chosen.
+    """
+    optimizer = model.optimizer
+    model.optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def _get_random_states(model):

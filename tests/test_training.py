@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -200,6 +201,32 @@ def test_the_best_weights_may_be_from_before_the_interruption(tmp_path):
     assert_same_weights(model, expected.get_weights())
 
 
+@pytest.mark.parametrize("then", ["mixed_float16", "float32"])
+def test_a_run_in_float16_goes_on_in_any_precision(then, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "mixed_float16")
+    run(folder=tmp_path, augment=FromEpoch(3, interrupt_once()))
+    monkeypatch.setenv("COURSE_PRECISION", then)
+    with warnings.catch_warnings():
+        # Keras warns where it cannot load an optimizer's state.
+        warnings.simplefilter("error", UserWarning)
+        model, history = run(folder=tmp_path)
+    assert len(history) == EPOCHS
+    adam = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    assert int(adam.iterations) == EPOCHS * 2
+
+
+def test_a_policy_that_was_chosen_already_stays(monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "mixed_bfloat16")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model, _ = run(epochs=1)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert model.dtype_policy.name == model.get_layer("conv").dtype_policy.name == "mixed_float16"
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -324,7 +351,7 @@ NETWORKS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "policy"),
-    zip(NETWORKS, itertools.cycle(["mixed_float16", "mixed_bfloat16"]), strict=False),
+    list(zip(NETWORKS, itertools.cycle(["mixed_float16", "mixed_bfloat16"]), strict=False)),
 )
 def test_each_network_trains_in_half_precision(name, policy, monkeypatch):
     monkeypatch.setenv("COURSE_PRECISION", policy)
