@@ -3,7 +3,7 @@
 Each lesson runs in a fresh kernel, as students run it. A line tells its wall time, the best mean IoU
 on validation pictures that its trainings report, and what nbval says: at scale smoke, on the
 synthetic scenes, every output must be the stored one; otherwise the lesson must not fail. With
-``--accelerator`` a machine without one is refused. The table goes to the results, by device.
+``--accelerator`` a machine without one is refused. The table goes to the results, by device and backend.
 """
 
 import argparse
@@ -29,7 +29,7 @@ keras = environment.import_keras()
 library = environment.backend()
 print(json.dumps({
     "device": environment.device_name(), "accelerator": environment.device() != "cpu",
-    "precision": environment.precision(), "keras": keras.__version__,
+    "precision": environment.precision(), "backend": library, "keras": keras.__version__,
     library: sys.modules[library].__version__,
 }))
 """
@@ -41,7 +41,8 @@ def about():
     command = [sys.executable, "-c", ABOUT]
     done = subprocess.run(command, env=kernel_environment(), capture_output=True, text=True)
     if done.returncode:
-        raise ValueError(f"Keras does not start here: {done.stderr.strip().splitlines()[-1]}")
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ValueError(f"No lesson can start here. {last}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -103,10 +104,14 @@ def main():
         print(f"{'together':25s} {sum(row['seconds'] for row in rows):7.0f}")
         if not options.numbers:
             kind = "synthetic" if data == "synthetic" else "real"
-            file = RESULTS / f"lessons-{slug(machine['device'])}-{kind}-{scale}.json"
+            where = f"{slug(machine['device'])}-{machine['backend']}"
+            file = RESULTS / f"lessons-{where}-{kind}-{scale}.json"
             file.write_text(json.dumps(machine | {"rows": rows}, indent=1) + "\n", encoding="utf-8")
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(), 1))
+    try:
+        sys.exit(min(main(), 1))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(str(error))

@@ -84,7 +84,7 @@ def _versions():
 
 def _version(requirement):
     name, version = packages.installed(requirement)
-    wanted = f"{requirement.name}{requirement.specifier}"
+    wanted = f"{name}{requirement.specifier}"
     if version is not None:
         fits = packages.fits(requirement, version)
         return name, version, "" if fits else f"Outside the supported range: pip install '{wanted}'"

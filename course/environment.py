@@ -77,7 +77,8 @@ def device():
     """What the backend computes on: ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
     if backend() == "torch":  # of whose devices Keras keeps no list
         torch = sys.modules["torch"]
-        return "gpu" if torch.cuda.is_available() or torch.backends.mps.is_available() else "cpu"
+        found = torch.cuda.is_available() or torch.backends.mps.is_available()
+        return "gpu" if found and os.environ.get("KERAS_TORCH_DEVICE") != "cpu" else "cpu"
     devices = import_keras().distribution.list_devices
     for kind in ("tpu", "gpu"):
         with contextlib.suppress(Exception):  # a backend without that kind raises its own error
@@ -252,10 +253,17 @@ def setup(seed=0):
         f"on {BACKENDS[library]} {version}."
     )
     for name, has, wanted in packages.outside():
-        print(
-            f"{name} {has} is none that the course supports. If a cell fails for it: "
-            f"%pip install '{wanted}', then restart the kernel."
-        )
+        if name != "tensorflow" or library == name:
+            print(f"{name} {has} is none that the course supports. {_remedy(name, wanted)}")
+
+
+def _remedy(name, wanted):
+    """What to do about a package whose version is outside the range `wanted`."""
+    rented = place() in ("colab", "kaggle")
+    if rented and name == "tensorflow":  # pip's may not fit the drivers there
+        return "If a cell fails for it, choose the latest environment in the notebook's settings."
+    install = f"%pip install {'--no-deps ' * rented}'{wanted}'"
+    return f"If a cell fails for it: {install}, then restart the kernel."
 
 
 def choose_backend():
@@ -274,7 +282,7 @@ def choose_backend():
 @functools.cache
 def import_keras():
     """Import Keras and start its device, with the native libraries' chatter filtered."""
-    choose_backend()
+    chosen = choose_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
     with filtered_stderr(), warnings.catch_warnings():
         # Keras 3.13 looks for an alias that numpy is about to give another meaning.
@@ -282,6 +290,12 @@ def import_keras():
         try:
             import keras
         except ModuleNotFoundError as error:
+            if chosen in ("jax", "torch") and not installed(chosen):
+                raise ModuleNotFoundError(
+                    f"KERAS_BACKEND is {chosen}, which is not installed. Run `pip install {chosen}`, "
+                    "or unset KERAS_BACKEND.",
+                    name=error.name,
+                ) from None
             raise ModuleNotFoundError(
                 f"This kernel has no package {error.name}. On your own machine, run `make setup` and "
                 "choose the kernel in .venv; on Colab and Kaggle, take a runtime with TensorFlow, "

@@ -26,23 +26,32 @@ def input_gradient(model, images, row, column, channel=0):
     Raises
     ------
     NotImplementedError
-        On a backend other than TensorFlow and JAX.
+        On a backend other than TensorFlow, JAX and PyTorch.
     """
     x = ops.convert_to_tensor(images, dtype="float32")
+
+    def score(x):
+        return ops.sum(model(x, training=False)[:, row, column, channel])
+
+    # Keras has no gradients of its own: each backend is asked in its own words.
     if environment.backend() == "tensorflow":
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             tape.watch(x)
-            score = ops.sum(model(x, training=False)[:, row, column, channel])
-        return np.asarray(tape.gradient(score, x))
+            value = score(x)
+        return np.asarray(tape.gradient(value, x))
     if environment.backend() == "jax":
         import jax
 
-        def score(x):
-            return ops.sum(model(x, training=False)[:, row, column, channel])
-
         return np.asarray(jax.grad(score)(x))
+    if environment.backend() == "torch":
+        import torch
+
+        x = x.detach().requires_grad_()
+        (found,) = torch.autograd.grad(score(x), x)
+        return ops.convert_to_numpy(found)
     raise NotImplementedError(
-        f"input_gradient is written for TensorFlow and JAX, not for {environment.backend()}."
+        "input_gradient is written for TensorFlow, JAX and PyTorch, not for "
+        f"{environment.backend()}."
     )

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import results
+from benchmarks import lessons, results
+from course.training import History
 
 SCENES = SimpleNamespace(synthetic=True)
 TINY = SimpleNamespace(name="tiny")
@@ -73,3 +74,8 @@ def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder)
 def test_the_real_data_has_a_file_of_its_own(folder):
     results.write("some", SimpleNamespace(synthetic=False), TINY, {}, [])
     assert [file.name for file in folder.iterdir()] == ["some-real-tiny.json"]
+
+
+def test_the_table_of_lessons_reads_what_training_says():
+    said = str(History({"loss": [1.0, 0.5], "val_mean_iou": [0.1234, 0.25]}, seconds=3))
+    assert lessons.REPORTED.findall(said) == ["0.250"]

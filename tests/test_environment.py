@@ -334,6 +334,43 @@ def test_setup_names_packages_outside_the_range(monkeypatch, capsys):
     assert "%pip install 'keras>=99', then restart" in more[0]
 
 
+@pytest.mark.parametrize(
+    ("package", "says"),
+    [
+        ("numpy", "%pip install --no-deps 'numpy>=99'"),
+        ("tensorflow", "choose the latest environment"),
+    ],
+)
+def test_on_a_rented_machine_its_tensorflow_stays(package, says, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: [f"{package}>=99"])
+    monkeypatch.setattr(environment, "place", lambda: "colab")
+    monkeypatch.setattr(environment, "backend", lambda: "tensorflow")
+    environment.setup()
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{package} ")
+    assert says in line
+
+
+def test_an_old_tensorflow_is_no_matter_on_another_backend(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["tensorflow>=99"])
+    monkeypatch.setattr(environment, "backend", lambda: "numpy")
+    monkeypatch.setitem(environment.BACKENDS, "numpy", "numpy")
+    environment.setup()
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_backend_that_is_not_installed_is_named():
+    process = run(
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from course import environment\n"
+        "environment.setup()\n",
+        KERAS_BACKEND="torch",
+    )
+    assert "KERAS_BACKEND is torch, which is not installed" in process.stderr
+    assert "pip install torch" in process.stderr
+
+
 def test_setup_says_what_to_do_without_keras():
     process = run(
         "import sys\n"
