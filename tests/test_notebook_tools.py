@@ -535,6 +535,43 @@ def test_format_keeps_figures_that_would_grow():
     assert formatted(notebook)["cells"][0]["outputs"][0]["data"]["image/png"] == noise
 
 
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """The folder of notebooks of a fork of the course."""
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nurls.Repository = "{REPOSITORY}"\n')
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path / "notebooks")
+    return tmp_path / "notebooks"
+
+
+def test_format_renews_the_lines_that_bring_the_course(checkout):
+    old = cloud.bring("old/name").replace("glob, sys", "sys")
+    cells = [new_markdown_cell("# 06. FCN\n\nText."), new_code_cell(f"{old}\nimport numpy")]
+    nbformat.write(new_notebook(cells=cells), checkout / "06_fcn.ipynb")
+    assert notebooks.format_notebooks(folder=checkout) == 1
+    title, setup = notebooks.read(checkout / "06_fcn.ipynb").cells
+    assert setup.source == cloud.bring("somebody/something") + "\nimport numpy"
+    assert "colab.research.google.com/github/somebody/something/" in title.source
+    assert title.source.endswith("\n\nText.")
+    assert notebooks.format_notebooks(folder=checkout) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("Untitled.ipynb", "mc"),
+        ("06_mine.ipynb", ""),
+        ("06_mine.ipynb", "c"),
+        ("06_mine.ipynb", "m"),
+    ],
+)
+def test_format_adds_nothing_to_notebooks_that_are_no_lessons(name, kinds, checkout):
+    make = {"c": new_code_cell, "m": new_markdown_cell}
+    nbformat.write(new_notebook(cells=[make[kind]("1") for kind in kinds]), checkout / name)
+    notebooks.format_notebooks(folder=checkout)
+    assert [cell.source for cell in notebooks.read(checkout / name).cells] == ["1"] * len(kinds)
+
+
 def test_format_writes_letters_as_they_are():
     assert "Größe × 2" in notebooks.canonical(new_notebook(cells=[new_markdown_cell("Größe × 2")]))
 

@@ -15,6 +15,7 @@ from .formatting import canonical, heading
 from .pages import duration
 
 FOLDER = PACKAGE_ROOT / "notebooks"
+NUMBERED = "[0-9][0-9]_*.ipynb"  # lessons, and author notebooks
 # Stored outputs come from the synthetic data at the scale CI uses: the dataset's terms forbid
 # passing on its pictures, and everybody can reproduce them.
 REFRESH = {"COURSE_SCALE": "smoke", "COURSE_DATA": "synthetic", "COURSE_PROGRESS": "0"}
@@ -31,7 +32,7 @@ def find(numbers=(), folder=FOLDER):
         If a number belongs to no lesson; the message lists the lessons there are.
     """
     folder = Path(folder).resolve()
-    lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    lessons = sorted(folder.glob(NUMBERED))
     if not lessons:
         raise FileNotFoundError(
             f"There are no lessons in {folder}. They come with the repository, not with the "
@@ -127,10 +128,10 @@ def format_notebooks(check=False, folder=FOLDER):
 
 
 def _opened(notebook, path):
-    """The notebook with its badges and setup renewed, where it lies in the course's repository."""
-    # Exercises are written from the author notebooks, with checksums of their cells.
-    ours = path.resolve().is_relative_to(FOLDER) and path.parent.name != "exercises"
-    return cloud.opened(notebook, path) if ours else notebook
+    """The notebook with its badges and setup renewed, where it is a lesson or an author notebook."""
+    # Not exercises, which are written with checksums of their cells, nor what students put beside.
+    ours = path.resolve().parent in (FOLDER, FOLDER / "solutions") and path.match(NUMBERED)
+    return cloud.opened(notebook, path, FOLDER.parent) if ours else notebook
 
 
 def _run_each(lessons, environment, change=lambda notebook, path: notebook):

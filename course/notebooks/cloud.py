@@ -24,10 +24,10 @@ try:
 except ModuleNotFoundError:  # on Colab or Kaggle, where TensorFlow, Keras and numpy stay as they are
     import glob, sys
     wheels = glob.glob("/kaggle/input/**/segmentation_course-*.whl", recursive=True)
-    source = ["{archive}", *sorted(wheels)][-1]
+    source = max(wheels, default="{archive}")
     print("Adding the course from", source)
     get_ipython().system(f"{{sys.executable}} -m pip install --quiet --no-deps {{source}}")
-    import course  # not found? Switch the internet on in the notebook's settings, run this cell again
+    import course  # not found? On Kaggle, switch the internet on; at home, choose the kernel in .venv
 """
 
 
@@ -52,21 +52,23 @@ def opened(notebook, path, root=PACKAGE_ROOT):
 
     Its badges, the second paragraph of its first cell, name the file `path` in the repository
     whose checkout is `root`; those of an author notebook name what students get. Its first code
-    cell begins with the lines of :func:`bring`.
+    cell begins with the lines of :func:`bring`. One without a title or without code is left as it is.
     """
     notebook, repository_ = copy.deepcopy(notebook), repository(root)
+    cell = next((cell for cell in notebook.cells if cell.cell_type == "code"), None)
+    if cell is None or notebook.cells[0].cell_type != "markdown":
+        return notebook
     place = path.resolve().relative_to(root.resolve()).as_posix()
     place = place.replace("/solutions/", "/exercises/")
     first = notebook.cells[0]
     parts = first.source.split("\n\n")
     rest = parts[2:] if "colab-badge" in "".join(parts[1:2]) else parts[1:]
     first.source = "\n\n".join([parts[0], badges(place, repository_), *rest])
-    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
     cell.source = f"{bring(repository_)}\n{without_bringing(cell.source)}"
     return notebook
 
 
 def without_bringing(source):
-    """`source` of a first code cell without the lines of :func:`bring`, whatever they name."""
-    begin, end = BRING.split("\n")[0], BRING.rstrip().split("\n")[-1]
-    return re.sub(rf"\A{re.escape(begin)}\n.*?{re.escape(end)}\n+", "", source, flags=re.S)
+    """`source` of a first code cell without the lines of :func:`bring`, or of an older form of it."""
+    begin = "".join(BRING.splitlines(keepends=True)[:2])
+    return re.sub(rf"\A{re.escape(begin)}.*?\n\n+", "", source, flags=re.S)
