@@ -47,7 +47,7 @@ test-backends: $(READY) ## every lesson on JAX and PyTorch, the same outputs [BA
 	@for backend in $(BACKENDS); do \
 	  $(VENV)/bin/python -c "import $$backend" || { echo "To install it: $(VENV)/bin/pip install $$backend"; exit 1; }; \
 	  echo "Keras on $$backend:"; \
-	  OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend $(PYTEST) $(NBVAL) --nbval-cell-timeout=3000 --timeout=3600 notebooks/[0-9]*.ipynb || exit 1; \
+	  OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend $(PYTEST) $(NBVAL) notebooks/[0-9]*.ipynb || exit 1; \
 	done
 
 test-gpu: $(READY) ## every lesson on the accelerator found, at scales smoke and gpu, with time and mean IoU

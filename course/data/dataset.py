@@ -14,6 +14,7 @@ from course.data.read import read_image, read_pair
 from course.data.splits import PARTS, part_of
 
 KAGGLE_SLUG = "bulentsiyah/semantic-drone-dataset"
+KAGGLE_MOUNT = "/kaggle/input"
 TITLE = "Semantic Drone Dataset"
 SYNTHETIC_TITLE = "Synthetic drone scenes"
 SCENES = 60
@@ -102,8 +103,8 @@ def _usual_folders():
     owner, slug = KAGGLE_SLUG.split("/")
     if data := environment.data_folder():
         yield data
-    yield Path("/kaggle/input") / slug
-    yield Path("/kaggle/input/datasets") / owner / slug
+    yield Path(KAGGLE_MOUNT) / slug
+    yield Path(KAGGLE_MOUNT) / "datasets" / owner / slug
     hub = Path(os.environ.get("KAGGLEHUB_CACHE") or os.path.expanduser("~/.cache/kagglehub"))
     versions = hub / "datasets" / owner / slug / "versions"
     if versions.is_dir():

@@ -10,17 +10,16 @@ import nbformat
 from nbformat.v4 import new_code_cell
 
 from course import notebooks
-from course.data.dataset import KAGGLE_SLUG
+from course.data.dataset import KAGGLE_MOUNT, KAGGLE_SLUG
 from course.notebooks import cloud
 from course.notebooks.execution import PACKAGE_ROOT
 
 from . import files, wheel
 
 GPU = "NvidiaTeslaT4"
-MOUNT = "/kaggle/input"
 # Progress bars would fill the log. Named by COURSE_DATA, the photographs cannot be missing in
 # silence: a lesson that does not find them fails.
-REAL = {"COURSE_DATA": MOUNT, "COURSE_PROGRESS": "0"}
+REAL = {"COURSE_DATA": KAGGLE_MOUNT, "COURSE_PROGRESS": "0"}
 RECORD = """\
 {bring}
 # Keeps what each cell prints in {name}, for `python -m course kaggle fetch`.
