@@ -160,7 +160,7 @@ def test_without_network_and_wheel_it_says_what_to_do(machine):
         machine.run(setup_of(LESSON), **without_network())
     said = ANSI.sub("", str(caught.value))
     assert "ModuleNotFoundError: No module named 'course'" in said
-    assert "Switch the internet on in the notebook's settings" in said.partition("Traceback")[2]
+    assert "switch the internet on; at home, choose the kernel" in said.partition("Traceback")[2]
 
 
 def test_where_the_course_is_nothing_happens(machine, built):
