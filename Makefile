@@ -37,7 +37,7 @@ test: $(READY) ## everything: unit tests, notebook form, every lesson under nbva
 	$(PYTEST) $(NBVAL) --ignore=notebooks/exercises --ignore=tests/attacks tests notebooks
 
 test-fast: $(READY) ## the unit tests that take seconds
-	$(PYTEST) -m "not slow" tests
+	$(PYTEST) -m "not slow and not kernels" tests
 
 test-versions: $(READY) ## on the oldest and newest packages allowed, each Python found [PYTHONS=python3.12]
 	$(VENV)/bin/python tests/versions.py $(PYTHONS)

@@ -27,6 +27,8 @@ import pytest
 from course import notebooks
 from course.grading import author, box, confinement, kernels, session, submissions
 
+pytestmark = pytest.mark.kernels
+
 HERE = Path(__file__).resolve().parent / "attacks"
 AUTHOR = HERE / "author"
 LOCK = author.read(AUTHOR / "lock.ipynb")

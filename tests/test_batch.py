@@ -20,6 +20,8 @@ from batches import hand_in, run
 from course.grading import author, batch, command, results, submissions
 from course.grading.results import BadResult, checked, path_of
 
+pytestmark = pytest.mark.kernels
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

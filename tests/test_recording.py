@@ -21,6 +21,8 @@ from course.notebooks import formatting
 from course.notebooks.execution import _ThisInterpreter, kernel_environment
 from course.version import __version__
 
+pytestmark = pytest.mark.kernels
+
 START = 'from course.kaggle import recording\nrecording.start("record.ipynb", mode="stored")'
 CELLS = [
     "import sys\nprint('out')\nprint('err', file=sys.stderr)\n1 + 1",

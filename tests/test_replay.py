@@ -10,6 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from course import notebooks
 from course.notebooks import replay
 
+pytestmark = pytest.mark.kernels
+
 TRACEBACK = ["\x1b[31mValueError\x1b[39m", "Traceback", "ValueError: too small"]
 
 

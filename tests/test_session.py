@@ -10,6 +10,8 @@ from course import notebooks
 from course.grading import author, box, kernels, session, submissions
 from tests import exercises
 
+pytestmark = pytest.mark.kernels
+
 NAME = "02_measuring"
 TASK = "iou-with-ignore"
 LIMITS = session.Limits(wall=120, cpu=120)
