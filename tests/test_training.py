@@ -1,6 +1,7 @@
 """Training: it learns, it repeats, it keeps the best, and it survives interruption."""
 
 import _thread
+import contextlib
 import itertools
 import json
 import math
@@ -59,6 +60,17 @@ def run(model=None, **changes):
     model = model or make_model()
     settings = {"epochs": EPOCHS, "batch_size": 2, "learning_rate": 1e-2} | changes
     return model, fit(model, make_samples(), make_samples(3), **settings)
+
+
+@contextlib.contextmanager
+def default_policy(name):
+    """Layers made inside compute by this policy, as where a student has set it for all."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 class FromEpoch:
@@ -217,12 +229,8 @@ def test_a_run_in_float16_goes_on_in_any_precision(then, tmp_path, monkeypatch):
 
 def test_a_policy_that_was_chosen_already_stays(monkeypatch):
     monkeypatch.setenv("COURSE_PRECISION", "mixed_bfloat16")
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with default_policy("mixed_float16"):
         model, _ = run(epochs=1)
-    finally:
-        keras.config.set_dtype_policy(policy)
     assert model.dtype_policy.name == model.get_layer("conv").dtype_policy.name == "mixed_float16"
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
@@ -303,12 +311,8 @@ def test_a_loss_that_is_no_number_from_the_start_leaves_the_model_as_before():
 
 
 def test_mixed_precision():
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with default_policy("mixed_bfloat16"):
         model, history = run(epochs=3)
-    finally:
-        keras.config.set_dtype_policy(policy)
     assert model.get_layer("conv").compute_dtype == "bfloat16"
     assert np.isfinite(history.curves["val_loss"]).all()
     assert {w.dtype for w in model.get_weights()} == {np.dtype("float32")}
