@@ -304,11 +304,33 @@ def import_keras():
             ) from None
 
         keras.ops.zeros(1)  # the device is searched at the first tensor, not at import
+    _stop_tuning_of_batches()
     # A lesson that predicts with five networks is not "retracing": each has its own function.
     logging.getLogger("tensorflow").addFilter(
         lambda record: "triggered tf.function retracing" not in record.getMessage()
     )
     return keras
+
+
+def _stop_tuning_of_batches():
+    """Let tf.data not tune how Keras reads a ``PyDataset``.
+
+    There is nothing to tune, but whoever ends an epoch waits for the thread that tunes, which
+    sleeps for ever longer: in TensorFlow 2.21 every other epoch then takes about twice as long,
+    while nothing computes. Keras does the same where it has workers of its own.
+    """
+    with contextlib.suppress(ImportError, AttributeError):  # another Keras, with another inside
+        from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
+
+        make = PyDatasetAdapter.get_tf_dataset
+
+        @functools.wraps(make)
+        def get_tf_dataset(self):
+            options = sys.modules["tensorflow"].data.Options()
+            options.autotune.enabled = False
+            return make(self).with_options(options)
+
+        PyDatasetAdapter.get_tf_dataset = get_tf_dataset
 
 
 # What TensorFlow's native code prints on a healthy machine. Anything else passes.

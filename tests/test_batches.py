@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pytest
 from conftest import a_mask, picture_of
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
+from course import environment
 from course.data import Augmentation, Batches, Samples
 
 SIZE = (16, 24)
@@ -253,3 +255,15 @@ def test_predict_keeps_the_order_and_the_remainder():
     for workers in (1, 3):
         out = model.predict(Batches(SAMPLES, 4, workers=workers), verbose=0)
         assert (np.asarray(out) == SAMPLES.images).all()
+
+
+def test_no_epoch_waits_for_a_tuner():
+    """TensorFlow's, which sleeps for as long as the epoch took when it is told to stop."""
+    if environment.backend() != "tensorflow":
+        pytest.skip("the other backends do not read through tf.data")
+    adapter = PyDatasetAdapter(Batches(SAMPLES, 2), shuffle=False)
+    feed = adapter.get_tf_dataset()
+    assert feed.options().autotune.enabled is False
+    images, masks = next(iter(feed))
+    assert np.array_equal(images, SAMPLES.images[:2])
+    assert np.array_equal(masks, SAMPLES.masks[:2])
