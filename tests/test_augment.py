@@ -5,7 +5,7 @@ import pytest
 from conftest import NAMES, a_mask, picture_of
 
 from course.data import Augmentation, find
-from course.data.cache import load_samples
+from course.data.cache import load_samples, scaled
 
 SIZES = [(48, 72), (72, 48), (48, 48), (47, 71), (128, 192)]
 
@@ -204,3 +204,30 @@ def test_colors_are_scaled_each_by_its_own():
     image = np.full((4, 4, 3), 128, np.uint8)
     lit = Augmentation(light=0, color=0.3).relight(image, rng(1))
     assert len(set(lit[0, 0].tolist())) == 3
+
+
+@pytest.mark.parametrize("whole", [(24, 36), (48, 72), (80, 120)])
+def test_a_smaller_size_is_the_same_view_scaled_down(whole):
+    # A gradient looks alike at every scale: what comes out is the picture, scaled, up to its edges.
+    rows, columns = np.mgrid[: whole[0], : whole[1]]
+    image = np.dstack([rows * 240 / whole[0], columns * 240 / whole[1], 0 * rows]).astype(np.uint8)
+    mask = (rows > whole[0] // 2).astype(np.uint8)
+    still = Augmentation(flip=False, turn=False, zoom=1, light=0, color=0, size=(24, 36))
+    small, ids = still(image, mask, rng(0))
+    wanted, truth = scaled(image, mask, (24, 36))
+    assert small.shape == (24, 36, 3)
+    assert ids.shape == (24, 36)
+    assert np.abs(small.astype(int) - wanted).max() <= 8
+    assert (ids == truth).mean() > 0.9
+
+
+def test_a_zoom_into_a_larger_picture_shows_details_that_the_small_one_has_lost():
+    stripes = np.zeros((48, 72, 3), np.uint8)
+    stripes[:, ::2] = 255  # one pixel wide: gone at half the size
+    mask = np.zeros((48, 72), np.uint8)
+    zoomed = {"flip": False, "turn": False, "zoom": 4, "light": 0, "color": 0}
+    few, many = Augmentation(**zoomed), Augmentation(**zoomed, size=(24, 36))
+    small = scaled(stripes, mask, (24, 36))[0]
+    seed = next(seed for seed in range(50) if rng(seed).uniform(-1, 1) > 0.8)  # zooms by 3 or more
+    assert few(small, mask[::2, ::2], rng(seed))[0].std() < 1
+    assert many(stripes, mask, rng(seed))[0].std() > 50

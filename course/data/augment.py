@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from course.data.cache import scaled
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -20,6 +22,7 @@ class Augmentation:
     zoom   largest magnification; the smallest is its inverse
     light  largest relative change of brightness and of contrast
     color  largest relative change of each colour channel against the others
+    size   (height, width) of what comes out, where that is not the picture's own
     """
 
     flip: bool = True
@@ -27,12 +30,13 @@ class Augmentation:
     zoom: float = 1.25
     light: float = 0.25
     color: float = 0.1
+    size: tuple[int, int] | None = None
 
     def __call__(self, image, mask, rng):
         """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` ids.
 
-        Returns the two in the same shapes and dtypes. `rng` is a
-        ``numpy.random.Generator`` and the only source of chance.
+        Returns the two in the same dtypes, and in the same shapes if `size` is
+        not set. `rng` is a ``numpy.random.Generator`` and the only source of chance.
         """
         image, mask = self.move(image, mask, rng)
         return self.relight(image, rng), mask
@@ -42,23 +46,35 @@ class Augmentation:
 
         Where the map looks over the picture's edge (a wide picture turned by
         90 degrees does not cover its frame), picture and mask are mirrored there.
+
+        With `size`, the picture is scaled to it and by the zoom in one step, by
+        area: details that a zoom shows are the picture's, where one that was
+        scaled down before has none left.
         """
-        height, width = mask.shape
-        centre = (np.array([width, height]) - 1) / 2
+        size = np.array(self.size or mask.shape)[::-1]
         quarter = int(rng.integers(4)) if self.turn else 0
         mirror = -1 if self.flip and rng.random() < 0.5 else 1
         zoom = np.exp(rng.uniform(-1, 1) * np.log(self.zoom))
+        if self.size:
+            factor = zoom * max(np.array(self.size) / mask.shape)
+            height, width = np.maximum(1, np.round(factor * np.array(mask.shape))).astype(int)
+            image, mask = scaled(image, mask, (int(height), int(width)))
+            zoom = 1
+        whole = np.array(mask.shape)[::-1]
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
         inverse = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom
         # What the window leaves of the picture is room to shift it.
-        room = np.maximum(0, [width, height] - np.abs(inverse) @ [width, height]) / 2
+        room = np.maximum(0, whole - np.abs(inverse) @ size) / 2
         shift = rng.uniform(-1, 1, 2) * room
-        matrix = np.column_stack([inverse, centre + shift - inverse @ centre])
+        start = (whole - 1) / 2 + shift - inverse @ ((size - 1) / 2)
+        if self.size:
+            start = start.round()  # whole pixels: nothing is blurred by a shift
+        matrix = np.column_stack([inverse, start])
         return tuple(
             cv2.warpAffine(
                 array,
                 matrix,
-                (width, height),
+                size.tolist(),
                 flags=how | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REFLECT_101,
             )
