@@ -5,6 +5,7 @@ something else slows all of them. Memory is taken in a process of its own: what 
 step of training, needs at its peak beyond what the process held before.
 """
 
+import contextlib
 import ctypes
 import gc
 import multiprocessing
@@ -39,25 +40,28 @@ def seconds(models, scale, rounds=ROUNDS):
     -------
     dict of name to {"seconds a step", "ms a picture"}
         Medians over `rounds`, after two that are not counted: a step of training on
-        ``scale.batch`` pictures, and one picture by itself. The models are trained by it.
+        ``scale.batch`` pictures in the precision that ``training.fit`` takes, and one picture
+        by itself in float32. The models are trained by it.
     """
     pictures = noise(scale.batch, scale.size)
     one = pictures.images[:1]
-    taken = {}
-    for name, model in models.items():
-        training.compile(model, pictures)
-        taken[name] = {
-            "seconds a step": (lambda m=model: m.train_on_batch(pictures.images, pictures.masks)),
-            "ms a picture": (lambda m=model: m.predict_on_batch(one)),
-        }
-    times = {name: {what: [] for what in work} for name, work in taken.items()}
-    for turn in range(rounds + 2):
-        for name, work in taken.items():
-            for what, do in work.items():
+    times = {name: {"seconds a step": [], "ms a picture": []} for name in models}
+    with contextlib.ExitStack() as half:
+        for model in models.values():
+            half.enter_context(training.precision(model, environment.precision()))
+            training.compile(model, pictures)
+        for turn in range(rounds + 2):
+            for name, model in models.items():
                 start = time.perf_counter()
-                do()
+                model.train_on_batch(pictures.images, pictures.masks)
                 if turn >= 2:
-                    times[name][what].append(time.perf_counter() - start)
+                    times[name]["seconds a step"].append(time.perf_counter() - start)
+    for turn in range(rounds + 2):
+        for name, model in models.items():
+            start = time.perf_counter()
+            model.predict_on_batch(one)
+            if turn >= 2:
+                times[name]["ms a picture"].append(time.perf_counter() - start)
     return {
         name: {
             "seconds a step": round(statistics.median(of["seconds a step"]), 4),

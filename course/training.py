@@ -128,7 +128,7 @@ def fit(
     }
     if len(names) > 1:
         compile(model, train, learning_rate, loss)  # outside of what binds variables to devices
-    with distribution.spread(model, names) as trained, _precision(trained, environment.precision()):
+    with distribution.spread(model, names) as trained, precision(trained, environment.precision()):
         compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
         if trained is not model:
             _set_random_states(trained, _get_random_states(model))
@@ -181,7 +181,7 @@ def compile(model, train, learning_rate=4e-3, loss=None):
 
 
 @contextlib.contextmanager
-def _precision(model, policy):
+def precision(model, policy):
     """Let the layers of `model` compute in `policy` inside the context, but for the last ones.
 
     Only here: what a lesson computes by hand, predicts or saves stays in float32. A model that

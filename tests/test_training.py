@@ -373,7 +373,7 @@ def test_half_precision_reaches_models_within_models(monkeypatch):
     images = keras.Input((16, 24, 3))
     inner = keras.Sequential([keras.Input((16, 24, 3)), keras.layers.Conv2D(4, 1, name="inside")])
     model = keras.Model(images, keras.layers.Conv2D(CLASSES, 1)(inner(images)))
-    with training._precision(model, "mixed_bfloat16"):
+    with training.precision(model, "mixed_bfloat16"):
         assert inner.get_layer("inside").compute_dtype == "bfloat16"
         assert model.layers[-1].compute_dtype == "float32"
     assert inner.get_layer("inside").compute_dtype == "float32"
