@@ -1,6 +1,6 @@
 # Two commands do everything: `make lessons`, `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup lessons lesson lab test test-fast test-versions test-backends test-gpu refresh exercises doctor bench clean
+.PHONY: help setup lessons lesson lab test test-fast test-versions test-backends test-gpu refresh exercises doctor bench bench-all clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,6 +13,7 @@ STORED := COURSE_DATA=synthetic COURSE_SCALE=smoke COURSE_PROGRESS=0
 PYTEST := $(STORED) $(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600
 BACKENDS ?= jax torch
+COMPARISONS := accuracy recipe fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown grading
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -62,8 +63,11 @@ exercises: $(READY) ## write the students' notebooks from notebooks/solutions/
 doctor: $(READY) ## check this machine and say how to mend it
 	@$(RUN) course doctor
 
-bench: $(READY) ## measure the input pipeline, and the comparisons of the lessons over seeds (hours)
-	@for what in input fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown grading; do $(RUN) benchmarks.$$what || exit 1; done
+bench: $(READY) ## what the course costs: its pipeline, beside peers, lesson by lesson (20 minutes)
+	@for what in input speed lessons page; do $(RUN) benchmarks.$$what || exit 1; done
+
+bench-all: bench ## and what its networks reach, over seeds and beside peers (a day)
+	@for what in $(COMPARISONS) page; do $(RUN) benchmarks.$$what || exit 1; done
 
 clean: ## remove the environment, builds and caches; downloaded data stays
 	rm -rf $(VENV) build data/.cache *.egg-info

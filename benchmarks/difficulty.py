@@ -16,12 +16,13 @@ import numpy as np
 from keras import layers
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks import results
 from course import data, environment, inference, metrics, training
 from course.classes import NUM_CLASSES, UNLABELED
 from course.data import synthetic
 
 SIZE = (128, 192)
-RESULTS = Path(__file__).parent / "results" / "difficulty.json"
+FILE = results.RESULTS / "difficulty.json"
 
 
 def forest(train, validation):
@@ -86,14 +87,8 @@ def main():
             f"{seed:4d} {row['forest']:7.3f} {row['unet']:7.3f} {rows[-1]['ratio']:7.2f}",
             flush=True,
         )
-    about = {
-        "epochs": options.epochs,
-        "size": SIZE,
-        "keras": keras.__version__,
-        "backend": environment.backend(),
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+    about = {"epochs": options.epochs, "size": SIZE, **results.machine()}
+    FILE.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pathlib import Path
 import nbformat
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 
+from benchmarks import results
 from course import notebooks
 from course.grading import author, box, kernels, session, submissions
 
@@ -40,11 +41,13 @@ def main():
     assignments = author.find()
     name = next(n for n in assignments if n.startswith(options.lesson))
     with tempfile.TemporaryDirectory() as folder:
-        record = speed(assignments[name], options.submissions, Path(folder) / "speed")
+        record = results.machine() | speed(
+            assignments[name], options.submissions, Path(folder) / "speed"
+        )
         if options.size:
             record |= killed(options.size, options.kills, Path(folder) / "killed")
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (Path(__file__).parent / "results" / "grading.json").write_text(text, encoding="utf-8")
+    (results.RESULTS / "grading.json").write_text(text, encoding="utf-8")
     print(text)
 
 

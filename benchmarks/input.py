@@ -12,10 +12,8 @@ Decoding is measured on pictures of 6000×4000 pixels, drawn here, and on the da
 Hashing and checking are also measured apart.
 """
 
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks import results
 from course import data, environment
 from course.classes import NUM_CLASSES
 from course.data import synthetic
@@ -33,7 +32,7 @@ from course.data.find import find
 
 SIZE = (128, 192)
 BATCH = 6
-RESULTS = Path(__file__).parent / "results" / "input.json"
+FILE = results.RESULTS / "input.json"
 
 
 def timed(function):
@@ -197,26 +196,10 @@ def table(rows):
             print(f"{'    a batch by itself':28}{row['batch_alone_ms']:22.1f} ms")
 
 
-def versions():
-    names = ("keras", environment.backend(), "numpy", "opencv-python-headless", "opencv-python")
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def main():
     environment.setup()
     os.environ["COURSE_PROGRESS"] = "0"
-    machine = {
-        "device": environment.device(),
-        "processor": f"{platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        **versions(),
-    }
+    machine = results.machine()
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     dataset = data.load()
     samples = dataset.at(SIZE)
@@ -227,11 +210,8 @@ def main():
     rows[f"decode, {width}×{height}"] = decoding(dataset.pairs, 7)
     rows["training step, smoke scale"] = training(samples.split("train"), 9)
     table(rows)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps({"machine": machine, "data": dataset.title, "rows": rows}, indent=1) + "\n"
-    )
-    print(f"\nWritten to {RESULTS}.")
+    FILE.write_text(json.dumps({"data": dataset.title, **machine, "rows": rows}, indent=1) + "\n")
+    print(f"\nWritten to {FILE}.")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,14 @@ a header that says what was measured, then `rows`, one a run.
 """
 
 import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
@@ -53,6 +59,13 @@ def scores(truth, guesses, rare=()):
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
+def labels_at(size, scores):
+    """Label maps (pictures, *size) uint8: scores (pictures, height, width, classes), of softmax or
+    before it, are enlarged bilinearly and the highest wins."""
+    enlarged = (cv2.resize(one, size[::-1], interpolation=cv2.INTER_LINEAR) for one in scores)
+    return np.stack([one.argmax(axis=-1).astype(np.uint8) for one in enlarged])
+
+
 def rare_classes(train):
     """Ids of the classes with less than 1 % of the labelled training pixels, and at least one."""
     pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
@@ -66,10 +79,41 @@ def about(dataset, scale, train, validation):
         "data": dataset.title,
         "pictures": {"train": len(train), "validation": len(validation)},
         "scale": vars(scale),
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
+        **machine(),
     }
+
+
+def machine():
+    """What it was measured with: device, cores, versions, and the commit of the course."""
+    library = environment.backend()
+    return {
+        "device": environment.device_name(),
+        "cores": os.cpu_count(),
+        "precision": environment.precision(),
+        "python": platform.python_version(),
+        "backend": library,
+        library: sys.modules[library].__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "course": version("segmentation-course"),
+        "commit": commit(),
+    }
+
+
+def commit():
+    """The commit that is checked out, with a "+" where files differ from it; None without git."""
+    try:
+        git = ["git", "-C", str(Path(__file__).parent)]
+        head = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        )
+        changed = subprocess.run(
+            [*git, "diff", "--quiet", "HEAD", "--", ":/", ":(exclude)results"], check=False
+        )
+    except FileNotFoundError:
+        return None
+    return head.stdout.strip() + "+" * bool(changed.returncode) if head.returncode == 0 else None
 
 
 def write(name, dataset, scale, about, rows):

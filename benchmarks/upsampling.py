@@ -14,8 +14,7 @@ from types import SimpleNamespace
 
 import keras
 
-from benchmarks.results import RESULTS
-from course import environment
+from benchmarks.results import RESULTS, machine
 from course.notebooks import read
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "07_upsampling.ipynb"
@@ -76,17 +75,11 @@ def main():
                 f"{name:20s} seed {seed}: training, held out at step 50 {curve[5]}, 100 {curve[10]}; "
                 f"their gap, mean of the last three {gap:.3f}"
             )
-    about = {
-        "data": lesson.dataset.title,
-        "seeds": seeds,
-        "device": environment.device(),
-        "backend": environment.backend(),
-        "keras": keras.__version__,
-    }
+    about = {"data": lesson.dataset.title, "seeds": seeds, **machine()}
     name = "synthetic" if lesson.dataset.synthetic else "real"
     RESULTS.mkdir(exist_ok=True)
-    results = about | {"checkerboard": boards, "losses every 10 steps": curves}
-    (RESULTS / f"upsampling-{name}.json").write_text(json.dumps(results) + "\n")
+    found = about | {"checkerboard": boards, "losses every 10 steps": curves}
+    (RESULTS / f"upsampling-{name}.json").write_text(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the benchmarks share: scores by hand, and results that keep what other runs stored."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,3 +80,20 @@ def test_the_real_data_has_a_file_of_its_own(folder):
 def test_the_table_of_lessons_reads_what_training_says():
     said = str(History({"loss": [1.0, 0.5], "val_mean_iou": [0.1234, 0.25]}, seconds=3))
     assert lessons.REPORTED.findall(said) == ["0.250"]
+
+
+def test_results_say_what_they_were_measured_with():
+    machine = results.machine()
+    assert machine["cores"] >= 1
+    assert machine[machine["backend"]].count(".") >= 1  # the backend's own version
+    for package in ("python", "keras", "numpy", "opencv", "course"):
+        assert machine[package]
+    assert machine["commit"] is None or re.fullmatch(r"[0-9a-f]{7,}\+?", machine["commit"])
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    def missing(*command, **options):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(results.subprocess, "run", missing)
+    assert results.commit() is None

@@ -1,0 +1,140 @@
+"""Accuracy at a fixed budget: the course's networks beside what else a user would pick, all from scratch.
+
+``python -m benchmarks.accuracy [NETWORK …] [--minutes M …] [--rate RATE …] [--seed S …]`` trains each
+network for so many minutes on this machine and scores it on the validation pictures at 400×600 pixels,
+whatever size the network works at. The pictures are the data's that a lesson would find (COURSE_DATA);
+all that are not for validation are trained on, the test part too, and no network sees the validation part
+before it is scored: what a run ends with counts, not its best epoch.
+
+A minute of training is as many steps as fit into it by the median time of a step, taken beforehand: what
+a library needs to trace its step and to start is not counted, and a minute on a busy machine is not
+shorter. The peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. Each
+run goes to the results as it ends, over an older one of that network, budget, rate and seed.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import recipe, results
+from benchmarks.peers import PEERS
+from benchmarks.recipe import BASE, TRUTH
+from course import data, environment
+
+OURS = {
+    "FCN-8s": replace(BASE, network="FCN-8s", width=16),
+    "U-Net": replace(BASE, network="U-Net, residual"),
+    "DeepLabV3+": BASE,
+}
+PEERS_ENVIRONMENT = Path("build/peers")
+
+
+def our_rows(name, dataset, truth, rare, minutes, rate, seed):
+    """Train a network of the course for each of `minutes`, each time anew; its rows."""
+    how = replace(OURS[name], rate=rate) if rate else OURS[name]
+    for length in minutes:
+        model, told = recipe.train(how, dataset, length, seed)
+        scores = results.scores(truth, recipe.guesses(model, how, dataset), rare)
+        yield {
+            "source": "the course",
+            "rate": how.rate,
+            "batch": how.batch,
+            "size": how.size,
+            "precision": how.precision,
+            "minutes": length,
+            **told,
+            **scores,
+        }
+
+
+def peer_rows(name, dataset, truth, rare, minutes, rate, seed):
+    """Train a peer for each of `minutes`; its rows."""
+    peer = PEERS[name]
+    # Where the rate falls over a run, each length is a run of its own; else the shorter goes on.
+    for lengths in [[m] for m in minutes] if peer.scheduled else [sorted(minutes)]:
+        with tempfile.TemporaryDirectory() as folder:
+            write_pictures(folder, dataset, peer.size)
+            report = peer_process(name, folder, lengths, rate or peer.rate, seed)
+            for run in report.pop("runs"):
+                guesses = np.load(Path(folder) / f"{run['minutes']:g}.npy")
+                scores = results.scores(truth, guesses, rare)
+                yield {"source": peer.source, "precision": "float32", **report, **run, **scores}
+
+
+def peer_process(name, folder, minutes, rate=None, seed=0):
+    """Train a peer in a process of its environment; its report. `folder` holds the pictures."""
+    python = python_of_peers()
+    command = [python, "-m", "benchmarks.peers", name, folder, "--seed", seed]
+    command += ["--rate", rate or PEERS[name].rate, "--minutes", *minutes]
+    subprocess.run([str(part) for part in command], check=True)
+    return json.loads((Path(folder) / "report.json").read_text())
+
+
+def write_pictures(folder, dataset, size):
+    """What a peer's process reads; the truth of the pictures that it is scored on is not among it."""
+    train, validation = recipe.pictures(dataset, size)
+    np.savez(
+        Path(folder) / "pictures.npz",
+        images=train.images,
+        masks=train.masks,
+        unseen=validation.images,
+        truth_size=TRUTH,
+    )
+
+
+def python_of_peers():
+    """The interpreter of the peers' environment, which is made where it is missing or old."""
+    wanted = Path(__file__).with_name("peers.txt")
+    python, made = PEERS_ENVIRONMENT / "bin" / "python", PEERS_ENVIRONMENT / "peers.txt"
+    if not made.exists() or made.read_text() != wanted.read_text():
+        print(f"Making the peers' environment in {PEERS_ENVIRONMENT} …", flush=True)
+        shutil.rmtree(PEERS_ENVIRONMENT, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", PEERS_ENVIRONMENT], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
+        shutil.copy(wanted, made)
+    return python
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    every = [*OURS, *PEERS]
+    parser.add_argument("networks", nargs="*", choices=[*every, []], metavar="NETWORK")
+    parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30])
+    parser.add_argument("--rate", nargs="+", type=float, default=[None], help="else each its own")
+    parser.add_argument("--seed", nargs="+", type=int, default=[0])
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.SCALES["laptop"]
+    train, validation = recipe.pictures(dataset, TRUTH)
+    rare = results.rare_classes(train)
+    about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
+    del about["precision"]  # each row has its own
+    print(
+        "network                    minutes      rate seed   steps   mIoU  fwIoU accuracy rare IoU"
+    )
+    for name, rate, seed in (
+        (n, r, s) for n in options.networks or every for r in options.rate for s in options.seed
+    ):
+        rows = our_rows if name in OURS else peer_rows
+        for row in rows(name, dataset, validation.masks, rare, options.minutes, rate, seed):
+            row = {"network": name, "seed": seed, **row}
+            key = ("minutes", "network", "rate", "seed")
+            results.update("accuracy", dataset, scale, about, [row], key)
+            print(
+                f"{name:26s} {row['minutes']:7g} {row['rate']:9.2g} {seed:4d} {row['steps']:7d} "
+                f"{row['mIoU']:6.3f} {row['fwIoU']:6.3f} {row['accuracy']:8.3f} "
+                f"{row['rare IoU']:8.3f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

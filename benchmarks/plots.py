@@ -1,0 +1,67 @@
+"""The plots of ``README.md``, made from the same results as its tables; :mod:`benchmarks.page` calls them."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from benchmarks import tables
+
+FOLDER = Path(__file__).with_name("plots")
+# Okabe and Ito's, which colour-blind readers can tell apart.
+OURS, THEIRS, SPARE = "#0072B2", "#D55E00", "#999999"
+
+
+def draw():
+    """Write every plot, SVG, without what changes from run to run: a date, random ids."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    FOLDER.mkdir(exist_ok=True)
+    settings = {"svg.hashsalt": "course", "svg.fonttype": "none", "font.size": 9}
+    with matplotlib.rc_context(settings):
+        for name, plot in PLOTS.items():
+            figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+            plot(axes)
+            figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None})
+            plt.close(figure)
+
+
+def accuracy(axes):
+    """Mean IoU of every network at its best rate, by the minutes it was trained."""
+    best = {}
+    for row in tables.rows("accuracy-real-laptop"):
+        key = row["network"], row["minutes"]
+        best[key] = max(best.get(key, 0), row["mIoU"])
+    lengths = sorted({minutes for _, minutes in best})
+    names = sorted({name for name, _ in best}, key=lambda n: best.get((n, lengths[0]), 0))
+    ours = {r["network"] for r in tables.rows("accuracy-real-laptop", source="the course")}
+    places = np.arange(len(names))
+    for i, minutes in enumerate(lengths):
+        bars = axes.barh(
+            places + (i - (len(lengths) - 1) / 2) * 0.38,
+            [best.get((name, minutes), 0) for name in names],
+            height=0.36,
+            color=[OURS if name in ours else THEIRS for name in names],
+            alpha=0.55 + 0.45 * (i + 1) / len(lengths),
+        )
+        labels = [f"{tables.score(b.get_width())} · {minutes:g} min" for b in bars]
+        axes.bar_label(
+            bars, ["" if text.startswith(".000") else text for text in labels], padding=3
+        )
+    axes.set_yticks(places, names)
+    axes.set_xlim(0, 1.25 * max(best.values()))
+    axes.set_xlabel("mean IoU on 60 photographs")
+    axes.set_title("From scratch on two CPU cores: ours blue, others orange")
+
+
+def lessons(axes):
+    """Wall time of each lesson under nbval's kernel."""
+    found = tables.lessons()
+    axes.barh([row["lesson"] for row in found], [row["seconds"] for row in found], color=OURS)
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds, set-up of the kernel included")
+    axes.set_title("Each lesson, smoke scale, synthetic scenes, two CPU cores")
+
+
+PLOTS = {"accuracy": accuracy, "lessons": lessons}

@@ -1,0 +1,231 @@
+"""What gives the most mean IoU a minute: one recipe, then one change of it at a time.
+
+``python -m benchmarks.recipe [CHANGE …] [--minutes M] [--seeds S …]`` trains the base recipe, a DeepLabV3+
+over a residual trunk with strides, for so many minutes as :mod:`benchmarks.accuracy` counts them, then the
+same with each change. All that is not for validation is trained on; scores are taken at 400×600 pixels.
+Each run goes to the results as it ends.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from dataclasses import asdict, dataclass, replace
+
+import keras
+import numpy as np
+
+from benchmarks import results
+from course import data, environment, inference, losses, training
+from course.classes import NUM_CLASSES, UNLABELED
+from course.data import Augmentation, Batches, RandomCrops, Samples, part_of
+from course.models.deeplab import deeplab_v3plus
+from course.models.fcn import small_fcn
+from course.models.unet import backbone_unet, small_unet
+
+TRUTH = (400, 600)  # the size of the copies that go round; a hundredth of the camera's pixels
+WARM_UP, TIMED = 3, 8  # steps before the time of one is taken, and those it is the median of
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how it is trained.
+
+    network    one of NETWORKS
+    width      channels of its first stage
+    size       (height, width) of what it is trained on
+    pictures   (height, width) of the pictures that those are made of at every step, by the
+               augmentation; as large as those by default
+    windows    whether they are cut from the pictures instead, at their scale
+    look       (height, width) of the pictures that it is scored on; those it is trained on by default
+    loss       one of LOSSES
+    precision  Keras dtype policy of the training step
+    weights    what the trunk starts from: None for chance
+    views      whether it is scored on the mean of four mirrored views
+    """
+
+    network: str = "DeepLabV3+"
+    width: int = 32
+    size: tuple[int, int] = (192, 288)
+    pictures: tuple[int, int] | None = TRUTH
+    windows: bool = False
+    look: tuple[int, int] | None = None
+    batch: int = 4
+    rate: float = 2e-3
+    loss: str = "square-root weights"
+    zoom: float = 1.25
+    light: float = 0.25
+    precision: str = "mixed_bfloat16"
+    weights: str | None = None
+    views: bool = False
+
+
+def _deeplab(recipe):
+    return deeplab_v3plus(
+        *("resnet", recipe.width, recipe.weights),
+        channels=2 * recipe.width,
+        low_channels=recipe.width,
+        rates=(2, 4, 6),
+        separable=False,
+    )
+
+
+def _separable_deeplab(recipe):
+    return deeplab_v3plus(
+        *("resnet", recipe.width, recipe.weights),
+        channels=4 * recipe.width,
+        low_channels=recipe.width,
+        rates=(2, 4, 6),
+    )
+
+
+NETWORKS = {
+    "DeepLabV3+": _deeplab,
+    "DeepLabV3+, separable": _separable_deeplab,
+    "U-Net": lambda recipe: small_unet(recipe.width),
+    "U-Net, residual": lambda recipe: backbone_unet(
+        "resnet", recipe.width, recipe.weights, decoder_width=recipe.width // 4
+    ),
+    "FCN-8s": lambda recipe: small_fcn(8, width=recipe.width),
+}
+
+
+def _weighted(weigh):
+    return lambda counts: losses.CrossEntropy(weigh(counts), UNLABELED)
+
+
+LOSSES = {
+    "square-root weights": _weighted(losses.square_root_weights),
+    "no weights": lambda counts: losses.CrossEntropy(None, UNLABELED),
+    "median-frequency weights": _weighted(losses.median_frequency_weights),
+    "and Dice": lambda counts: losses.Sum(
+        [losses.CrossEntropy(losses.square_root_weights(counts), UNLABELED), losses.SoftDice()]
+    ),
+}
+
+BASE = Recipe()
+CHANGES = {
+    "base": {},
+    "scored on four views": {"views": True},
+    "scored on 256×384": {"look": (256, 384)},
+    "half the rate": {"rate": 1e-3},
+    "twice the rate": {"rate": 4e-3},
+    "float32": {"precision": "float32"},
+    "width 24": {"width": 24},
+    "width 48": {"width": 48},
+    "residual U-Net": {"network": "U-Net, residual"},
+    "plain U-Net": {"network": "U-Net", "width": 16},
+    "separable convolutions": {"network": "DeepLabV3+, separable"},
+    "pictures of 144×216": {"size": (144, 216)},
+    "pictures of 256×384": {"size": (256, 384)},
+    "scaled before the augmentation": {"pictures": None},
+    "windows of 256×384": {"pictures": (256, 384), "windows": True, "look": (256, 384)},
+    "batches of 2": {"batch": 2},
+    "batches of 8": {"batch": 8},
+    "no class weights": {"loss": "no weights"},
+    "median-frequency weights": {"loss": "median-frequency weights"},
+    "and Dice": {"loss": "and Dice"},
+    "zoom up to 1.6": {"zoom": 1.6},
+    "no change of light": {"light": 0.0},
+    "trunk of width 24, trained on scenes": {"width": 24, "weights": "scenes"},
+}
+
+
+def pictures(dataset, size):
+    """Samples at `size`: all that are not for validation, and those that are."""
+    samples = dataset.at(size)
+    rows = [i for i, name in enumerate(samples.names) if part_of(name) != "validation"]
+    names = tuple(samples.names[row] for row in rows)
+    return Samples(names, samples.images[rows], samples.masks[rows]), samples.split("validation")
+
+
+def train(recipe, dataset, minutes, seed):
+    """Train for as many epochs as fit into `minutes`; the network, and what there is to tell."""
+    os.environ["COURSE_PRECISION"] = recipe.precision
+    samples, _ = pictures(dataset, recipe.pictures or recipe.size)
+    size = None if recipe.windows else recipe.size
+    augment = Augmentation(zoom=recipe.zoom, light=recipe.light, size=size)
+    if recipe.windows:
+        augment = RandomCrops(recipe.size, augment)
+    counts = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks)
+    loss = LOSSES[recipe.loss](counts)
+    batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
+    keras.utils.set_random_seed(seed)
+    seconds = seconds_a_step(NETWORKS[recipe.network](recipe), batches, recipe, loss)
+    epochs = max(1, round(60 * minutes / seconds / len(batches)))
+    keras.utils.set_random_seed(seed)
+    model = NETWORKS[recipe.network](recipe)
+    history = training.fit(
+        *(model, samples),
+        epochs=epochs,
+        batch_size=recipe.batch,
+        learning_rate=recipe.rate,
+        loss=loss,
+        augment=augment,
+        seed=seed,
+    )
+    about = {
+        "parameters": model.count_params(),
+        "seconds a step": round(seconds, 4),
+        "epochs": epochs,
+        "steps": epochs * len(batches),
+        "seconds": round(history.seconds, 1),
+        "loss": round(history.curves["loss"][-1], 4),
+    }
+    return model, about
+
+
+def seconds_a_step(model, batches, recipe, loss):
+    """Of a model that is thrown away: what it costs to trace and to start is no training."""
+    taken = []
+    with training.precision(model, recipe.precision):
+        training.compile(model, batches.samples, recipe.rate, loss)
+        for i in range(WARM_UP + TIMED):
+            batch = batches[i]
+            start = time.perf_counter()
+            model.train_on_batch(*batch)
+            taken.append(time.perf_counter() - start)
+    return statistics.median(taken[WARM_UP:])
+
+
+def guesses(model, recipe, dataset):
+    """Label maps of the validation pictures, as large as the truth."""
+    _, validation = pictures(dataset, recipe.look or recipe.size)
+    look = inference.augmented(model) if recipe.views else model.predict_on_batch
+    parts = [validation.images[i : i + 4] for i in range(0, len(validation), 4)]
+    return np.concatenate([results.labels_at(TRUTH, np.asarray(look(part))) for part in parts])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("changes", nargs="*", choices=[*CHANGES, []], metavar="CHANGE")
+    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    options = parser.parse_args()
+    environment.setup()
+    dataset = data.load()
+    scale = environment.SCALES["laptop"]
+    samples, truth = pictures(dataset, TRUTH)
+    rare = results.rare_classes(samples)
+    about = results.about(dataset, scale, samples, truth) | {"base": asdict(BASE)}
+    del about["precision"]  # the recipe's
+    for seed in options.seeds:
+        trained = None
+        for name in options.changes or CHANGES:
+            recipe = replace(BASE, **CHANGES[name])
+            # How it is scored changes nothing of the training.
+            if replace(recipe, views=False, look=None) != trained:
+                model, told = train(recipe, dataset, options.minutes, seed)
+                trained = replace(recipe, views=False, look=None)
+            row = {"change": name, "minutes": options.minutes, "seed": seed, **told}
+            row |= results.scores(truth.masks, guesses(model, recipe, dataset), rare)
+            results.update(*("recipe", dataset, scale, about, [row], ("minutes", "change", "seed")))
+            print(
+                f"{name:26s} {row['minutes']:4g} min  {row['epochs']:3d} epochs  "
+                f"mIoU {row['mIoU']:.3f}  fwIoU {row['fwIoU']:.3f}  accuracy {row['accuracy']:.3f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

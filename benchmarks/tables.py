@@ -1,0 +1,368 @@
+"""The tables of ``README.md``, each made from the results: a name there, a function here."""
+
+import json
+import statistics
+
+from benchmarks.results import RESULTS
+
+TABLES = {}
+
+
+def table(name):
+    """Let a function that returns Markdown be the table called `name`."""
+
+    def register(function):
+        TABLES[name] = function
+        return function
+
+    return register
+
+
+def stored(name):
+    """All that one results file holds."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def rows(name, **wanted):
+    """The rows of a results file that have these values."""
+    return [r for r in stored(name)["rows"] if all(r[k] == v for k, v in wanted.items())]
+
+
+def values(found, *path):
+    """What the rows hold under the keys `path`, one in the other."""
+    for key in path:
+        found = [row[key] for row in found]
+    return found
+
+
+def score(value, digits=3):
+    """``.123``; ``-.123``; ``1.000``."""
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
+
+
+def spread(found, digits=3):
+    """``.123`` where all agree, else lowest and highest."""
+    low, high = score(min(found), digits), score(max(found), digits)
+    return low if low == high else f"{low} to {high}"
+
+
+def mean(found):
+    """The mean, with lowest and highest behind it where they differ."""
+    middle, around = score(statistics.fmean(found)), spread(found)
+    return middle if around == middle else f"{middle} ({around})"
+
+
+def markdown(head, lines):
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+@table("before deep learning")
+def classical():
+    methods = dict.fromkeys(values(rows("classical-synthetic-smoke"), "method"))
+    lines = []
+    for method in methods:
+        found = [rows(f"classical-{data}-smoke", method=method) for data in ("synthetic", "real")]
+        line = [spread(values(some, key)) for some in found for key in ("mIoU", "accuracy")]
+        lines.append([method, *line])
+    return markdown(["method", "mIoU, scenes", "accuracy", "mIoU, photographs", "accuracy"], lines)
+
+
+@table("patches")
+def patches():
+    return markdown(
+        [
+            "seed",
+            "mIoU",
+            "accuracy",
+            "mIoU with shares",
+            "accuracy",
+            "times faster",
+            "gradient, plain",
+            "with shortcuts",
+        ],
+        [
+            [row["seed"]]
+            + [
+                score(row[way][k])
+                for way in ("as trained", "with shares")
+                for k in ("mIoU", "accuracy")
+            ]
+            + [round(row["times faster"]), round(row["gradient ratio, plain"])]
+            + [round(row["gradient ratio, shortcuts"], 1)]
+            for row in rows("patches-synthetic-smoke")
+        ],
+    )
+
+
+def by_seed(name, key, kinds, scores, **wanted):
+    """A line a seed, a column a score of each kind; `kinds` maps what `key` holds to its title."""
+    found, head = rows(name, **wanted), []
+    for text in scores:
+        first, *others = kinds.values()
+        head += [f"{text} {first}", *others]
+    lines = []
+    for seed in sorted(set(values(found, "seed"))):
+        of = {row[key]: row for row in found if row["seed"] == seed}
+        lines.append([seed, *(score(of[kind][text]) for text in scores for kind in kinds)])
+    return markdown(["seed", *head], lines)
+
+
+@table("fcn over seeds")
+def fcn():
+    kinds = {32: "32s", 16: "16s", 8: "8s"}
+    return by_seed("fcn-synthetic-smoke", "stride", kinds, ["mIoU", "boundary F"])
+
+
+@table("checkerboard")
+def checkerboard():
+    kernels = {
+        "transposed, kernel 3": "k3",
+        "transposed, kernel 4": "k4",
+        "resize-convolution": "rc",
+    }
+    times = {
+        "random": "random",
+        "random, positive": "0 to 1:",
+        "step 30": "30 steps:",
+        "step 200": "200 steps:",
+    }
+    head = [
+        f"{title} {short}" if short == "k3" else short
+        for title in times.values()
+        for short in kernels.values()
+    ]
+    found = stored("upsampling-synthetic")["checkerboard"]
+    lines = [
+        [seed, *(score(of[time][kernel]) for time in times for kernel in kernels)]
+        for seed, of in found.items()
+    ]
+    return markdown(["seed", *head], lines)
+
+
+@table("unet over seeds")
+def unet():
+    kinds = {kind: kind for kind in ("U-Net", "no skips", "FCN-8s")}
+    return by_seed("unet-synthetic-smoke", "model", kinds, ["mIoU", "boundary F"], epochs=6)
+
+
+@table("unet on photographs")
+def unet_real():
+    keys = ["mIoU", "fwIoU", "accuracy", "boundary F", "rare IoU"]
+    return markdown(
+        ["", "parameters", *keys, "seconds"],
+        [
+            [row["model"], f"{row['parameters']:,}", *(score(row[k]) for k in keys), row["seconds"]]
+            for row in rows("unet-real-laptop")
+        ],
+    )
+
+
+@table("imbalance")
+def imbalance():
+    keys = ["accuracy", "class accuracy", "mIoU", "rare IoU"]
+    found = rows("imbalance-synthetic-smoke")
+    lines = []
+    for way in dict.fromkeys(values(found, "way")):
+        some = [row for row in found if row["way"] == way]
+        lines.append([way, *(mean(values(some, key)) for key in keys)])
+    return markdown(["", "pixel accuracy", *keys[1:]], lines)
+
+
+@table("crf")
+def crf():
+    keys = ["mIoU", "accuracy", "boundary F"]
+    return markdown(
+        ["seed", *(title for key in keys for title in (f"{key} v1", "with CRF"))],
+        [
+            [row["seed"], *(score(row[t][key]) for key in keys for t in ("before", "after"))]
+            for row in rows("crf-synthetic-smoke")
+        ],
+    )
+
+
+@table("deeplab")
+def deeplab():
+    found = rows("deeplab-synthetic-smoke")
+    ways = [("v3", 16), ("v3", 8), ("v3+", 16), ("v3+", 8)]
+    titles = ["V3 at 16", "at 8", "V3+ at 16", "at 8"]
+    lines = []
+    for seed in sorted(set(values(found, "seed"))):
+        of = {(r["model"], r["output stride"]): r for r in found if r["seed"] == seed}
+        lines.append([seed, *(score(of[w][key]) for key in ("mIoU", "boundary F") for w in ways)])
+    return markdown(
+        ["seed", f"mIoU {titles[0]}", *titles[1:], f"boundary F {titles[0]}", *titles[1:]], lines
+    )
+
+
+def transfer(data):
+    found = rows(f"transfer-{data}-smoke")
+    order = ["from scratch", "head only", "fine-tuned", "all at once"]
+    order += ["linear, random encoder", "linear, encoder", "forest, filters"]
+    keys = ["mIoU", "accuracy", "boundary F", "rare IoU"]
+    lines = []
+    for number in sorted(set(values(found, "pictures"))):
+        for method in order:
+            some = [r for r in found if (r["pictures"], r["method"]) == (number, method)]
+            if some:
+                learned = (
+                    values(some, "training accuracy") if "training accuracy" in some[0] else []
+                )
+                line = [number, method, len(some), *(spread(values(some, key)) for key in keys)]
+                lines.append([*line, spread(learned) if learned else ""])
+    return markdown(["pictures", "", "seeds", *keys, "accuracy on its training pictures"], lines)
+
+
+@table("transfer, scenes")
+def transfer_scenes():
+    return transfer("synthetic")
+
+
+@table("transfer, photographs")
+def transfer_photographs():
+    return transfer("real")
+
+
+@table("showdown")
+def showdown():
+    found = rows("showdown-synthetic-smoke")
+    lines = []
+    for model in ("FCN-8s", "U-Net", "DeepLabV3+"):
+        some = [row for row in found if row["model"] == model]
+        lines.append(
+            [model, f"{some[0]['parameters']:,}", spread(values(some, "epochs"), 0)]
+            + [mean(values(some, key)) for key in ("mIoU", "boundary F", "accuracy")]
+            + [round(some[0]["ms a picture"]), some[0]["MB a picture"], some[0]["MB a step"]]
+        )
+    return markdown(
+        [
+            "",
+            "parameters",
+            "epochs",
+            "mIoU",
+            "boundary F",
+            "accuracy",
+            "ms a picture",
+            "MB a picture",
+            "MB a step",
+        ],
+        lines,
+    )
+
+
+@table("showdown over seeds")
+def showdown_seeds():
+    kinds = ["FCN-8s", "U-Net", "DeepLabV3+"]
+    found = rows("showdown-synthetic-smoke")
+    head, lines = ["seed"], []
+    for text in ("mIoU", "boundary F", "within 6 epochs"):
+        head += [f"{text} {kinds[0]}", *kinds[1:]]
+    for seed in sorted(set(values(found, "seed"))):
+        of = {row["model"]: row for row in found if row["seed"] == seed}
+        scores = [of[kind][key] for key in ("mIoU", "boundary F") for kind in kinds]
+        scores += [max(of[kind]["curve"][:6]) for kind in kinds]
+        lines.append([seed, *map(score, scores)])
+    return markdown(head, lines)
+
+
+@table("showdown on photographs")
+def showdown_real():
+    keys = ["mIoU", "fwIoU", "accuracy", "boundary F"]
+    lines = [
+        [
+            row["model"],
+            row["seed"],
+            row["budget"],
+            f"{row['parameters']:,}",
+            row["epochs"],
+            round(row["seconds"]),
+            *(score(row[key]) for key in keys),
+            round(row["ms a picture"]),
+            row["MB a picture"],
+            row["MB a step"],
+        ]
+        for row in rows("showdown-real-laptop")
+    ]
+    return markdown(
+        [
+            "",
+            "seed",
+            "budget",
+            "parameters",
+            "epochs",
+            "seconds",
+            *keys,
+            "ms a picture",
+            "MB a picture",
+            "MB a step",
+        ],
+        lines,
+    )
+
+
+@table("difficulty")
+def difficulty():
+    return markdown(
+        ["scenes of seed", "forest", "U-Net", "ratio"],
+        [
+            [row["seed"], score(row["forest"]), score(row["unet"]), f"{row['ratio']:.2f}"]
+            for row in rows("difficulty")
+        ],
+    )
+
+
+@table("grading")
+def grading():
+    found = stored("grading")
+    seconds = found["seconds a submission"]
+    over = {"bare": "1", "warm": score(found["warm over bare"], 2)}
+    over["cold"] = score(found["cold over bare"], 2)
+    return markdown(
+        ["", "seconds a submission", "over bare", "wanted"],
+        [[w, f"{seconds[w]:.1f}", over[w], "≤ 1.3" if w == "warm" else ""] for w in seconds],
+    )
+
+
+@table("accuracy")
+def accuracy():
+    found = rows("accuracy-real-laptop")
+    keys = ["mIoU", "fwIoU", "accuracy", "rare IoU"]
+    found.sort(key=lambda row: (row["minutes"], -row["mIoU"]))
+    lines = [
+        [
+            f"{row['minutes']:g}",
+            row["network"],
+            f"{row['parameters'] / 1000000.0:.1f} M",
+            f"{row['rate']:.2g}",
+            row["steps"] * row["batch"],
+            *(score(row[key]) for key in keys),
+        ]
+        for row in found
+    ]
+    return markdown(["minutes", "network", "parameters", "rate", "pictures seen", *keys], lines)
+
+
+def lessons():
+    """The lessons and what they took at scale smoke on two CPU cores."""
+    return rows("lessons-cpu-tensorflow-synthetic-smoke")
+
+
+@table("lessons")
+def lessons_table():
+    found = lessons()
+    lines = [[row["lesson"], round(row["seconds"])] for row in found]
+    return markdown(
+        ["lesson", "seconds"], [*lines, ["together", round(sum(values(found, "seconds")))]]
+    )
+
+
+@table("speed")
+def speed():
+    lines = []
+    for row in rows("speed-real-laptop"):
+        unit = "pictures a second" if "pictures a second" in row else "seconds"
+        ours, theirs = row[unit]
+        lines.append([row["group"], row["what"], unit, ours, theirs, f"{row['ratio']:.2f}"])
+    return markdown(["", "ours / beside it", "", "ours", "beside it", "ratio"], lines)

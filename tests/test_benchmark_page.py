@@ -1,0 +1,50 @@
+"""The benchmarks' page: every table in it is what the results say."""
+
+import re
+
+import pytest
+
+from benchmarks import page, tables
+
+
+def test_the_page_is_what_the_results_say():
+    text = page.README.read_text(encoding="utf-8")
+    assert page.filled(text) == text, "run python -m benchmarks.page"
+
+
+def test_every_table_has_its_place_on_the_page():
+    named = page.BLOCK.findall(page.README.read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(tables.TABLES)
+
+
+def test_every_plot_on_the_page_is_there():
+    text = page.README.read_text(encoding="utf-8")
+    files = re.findall(r"!\[.+\]\((plots/.+\.svg)\)", text)
+    assert files
+    for file in files:
+        assert (page.README.parent / file).is_file()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, ".123"), (-0.0666, "-.067"), (1.0, "1.000"), (0.9999, "1.000"), (0.0, ".000")],
+)
+def test_scores_are_printed_without_the_nought(value, text):
+    assert tables.score(value) == text
+
+
+def test_spread_and_mean():
+    assert tables.spread([0.1, 0.1001]) == ".100"
+    assert tables.spread([0.3, 0.1, 0.2]) == ".100 to .300"
+    assert tables.spread([12, 7], digits=0) == "7 to 12"
+    assert tables.mean([0.1, 0.2]) == ".150 (.100 to .200)"
+    assert tables.mean([0.1]) == ".100"
+
+
+def test_a_table_is_made_anew_and_what_stands_around_it_stays(monkeypatch):
+    monkeypatch.setitem(tables.TABLES, "some", lambda: tables.markdown(["a", "b"], [[1, 2]]))
+    old = "Before.\n\n<!-- some -->\n\nold\n\n<!-- end -->\n\nAfter."
+    new = (
+        "Before.\n\n<!-- some -->\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n<!-- end -->\n\nAfter."
+    )
+    assert page.filled(old) == new == page.filled(new)

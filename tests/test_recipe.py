@@ -1,0 +1,86 @@
+"""The recipe's benchmark: what it trains on, for how long, and that each change is one."""
+
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import accuracy, recipe, speed
+from course.classes import NUM_CLASSES
+from course.data import PARTS, Samples, part_of
+from course.models.backbones.vgg import vgg
+
+NAMES = tuple(f"{number:03d}" for number in range(20))
+
+
+class Tiny:
+    """A dataset of noise at any size."""
+
+    def at(self, size):
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (len(NAMES), *size, 3)).astype(np.uint8)
+        masks = rng.integers(0, NUM_CLASSES, (len(NAMES), *size)).astype(np.uint8)
+        return Samples(NAMES, images, masks)
+
+
+def test_all_that_is_not_for_validation_is_trained_on():
+    train, validation = recipe.pictures(Tiny(), (8, 12))
+    assert {part_of(name) for name in NAMES} == set(PARTS)
+    assert set(train.names) | set(validation.names) == set(NAMES)
+    assert {part_of(name) for name in validation.names} == {"validation"}
+    assert len(train) + len(validation) == len(NAMES)
+
+
+def test_every_change_is_of_the_base_and_changes_something():
+    base = asdict(recipe.BASE)
+    for name, change in recipe.CHANGES.items():
+        changed = asdict(replace(recipe.BASE, **change))
+        assert (changed == base) == (name == "base")
+        assert changed["network"] in recipe.NETWORKS
+        assert changed["loss"] in recipe.LOSSES
+
+
+def test_a_run_takes_as_many_epochs_as_fit(monkeypatch):
+    fitted = {}
+
+    def fit(model, samples, **options):
+        fitted.update(options)
+        return SimpleNamespace(seconds=1.0, curves={"loss": [2.0]})
+
+    monkeypatch.setattr(recipe, "seconds_a_step", lambda *of: 0.5)
+    monkeypatch.setattr(recipe.training, "fit", fit)
+    small = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), pictures=None)
+    train, _ = recipe.pictures(Tiny(), small.size)
+    _, told = recipe.train(small, Tiny(), minutes=1, seed=0)
+    epochs = round(60 / 0.5 / (len(train) // small.batch))
+    assert told["epochs"] == fitted["epochs"] == epochs
+    assert told["steps"] == epochs * (len(train) // small.batch)
+    assert (fitted["learning_rate"], fitted["batch_size"]) == (small.rate, small.batch)
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_labels_are_as_large_as_the_truth(monkeypatch, views):
+    monkeypatch.setattr(recipe, "TRUTH", (16, 24))
+    how = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), views=views)
+    model = recipe.NETWORKS["FCN-8s"](how)
+    labels = recipe.guesses(model, how, Tiny())
+    _, validation = recipe.pictures(Tiny(), how.size)
+    assert labels.shape == (len(validation), 16, 24)
+
+
+def test_a_peer_is_never_given_the_truth_that_it_is_scored_on(tmp_path):
+    accuracy.write_pictures(tmp_path, Tiny(), (8, 12))
+    train, validation = recipe.pictures(Tiny(), (8, 12))
+    with np.load(tmp_path / "pictures.npz") as stored:
+        assert sorted(stored) == ["images", "masks", "truth_size", "unseen"]
+        assert np.array_equal(stored["masks"], train.masks)
+        assert np.array_equal(stored["unseen"], validation.images)
+
+
+def test_multiply_adds_are_those_that_are_published():
+    # VGG-16's convolutions on 224×224: 15.3 thousand million.
+    images = keras.Input((224, 224, 3))
+    model = keras.Model(images, vgg(images)[32])
+    assert speed.multiply_adds(model) == 15_346_630_656
