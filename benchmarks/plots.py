@@ -55,6 +55,24 @@ def accuracy(axes):
     axes.set_title("From scratch on two CPU cores: ours blue, others orange")
 
 
+def recipe(axes):
+    """Mean IoU of the base recipe and of each change, one dot a seed."""
+    found = tables.rows("recipe-real-laptop")
+    minutes = min(row["minutes"] for row in found)
+    found = [row for row in found if row["minutes"] == minutes]
+    middle = {}
+    for row in found:
+        middle.setdefault(row["change"], []).append(row["mIoU"])
+    names = sorted(middle, key=lambda name: np.mean(middle[name]))
+    for place, name in enumerate(names):
+        color = OURS if name == "base" else SPARE
+        axes.plot(middle[name], [place] * len(middle[name]), "o", color=color)
+    axes.axvline(np.mean(middle["base"]), color=OURS, linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("mean IoU on 60 photographs")
+    axes.set_title(f"One change of the recipe at a time, {minutes:g} minutes each")
+
+
 def lessons(axes):
     """Wall time of each lesson under nbval's kernel."""
     found = tables.lessons()
@@ -64,4 +82,4 @@ def lessons(axes):
     axes.set_title("Each lesson, smoke scale, synthetic scenes, two CPU cores")
 
 
-PLOTS = {"accuracy": accuracy, "lessons": lessons}
+PLOTS = {"accuracy": accuracy, "recipe": recipe, "lessons": lessons}

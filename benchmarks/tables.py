@@ -344,6 +344,22 @@ def accuracy():
     return markdown(["minutes", "network", "parameters", "rate", "pictures seen", *keys], lines)
 
 
+@table("recipe")
+def recipe():
+    found = rows("recipe-real-laptop")
+    keys = ["mIoU", "fwIoU", "accuracy", "rare IoU"]
+    changes = dict.fromkeys(["base", *values(found, "change")])
+    lines = []
+    for minutes in sorted(set(values(found, "minutes"))):
+        for change in changes:
+            some = [r for r in found if (r["minutes"], r["change"]) == (minutes, change)]
+            if some:
+                line = [f"{minutes:g}", change, spread(values(some, "seconds a step"), 3)]
+                line += [spread(values(some, "epochs"), 0), len(some)]
+                lines.append([*line, *(spread(values(some, key)) for key in keys)])
+    return markdown(["minutes", "change", "seconds a step", "epochs", "seeds", *keys], lines)
+
+
 def lessons():
     """The lessons and what they took at scale smoke on two CPU cores."""
     return rows("lessons-cpu-tensorflow-synthetic-smoke")
