@@ -279,9 +279,9 @@ def test_interrupted_training_keeps_the_best(capsys):
     out = capsys.readouterr().out
     assert f"Interrupted in epoch {len(history) + 1} of {EPOCHS}" in out
     assert f"the weights of epoch {history.best_epoch}, the best" in out
-    # In batches as large as training's: those of another size round otherwise, and a pixel may flip.
     score = metrics.mean_iou(confusion(model, make_samples(3), batch_size=2))
-    assert score == pytest.approx(max(history.curves["val_mean_iou"]), abs=1e-4)
+    # A pixel of the 4608 is worth 6e-4 and was seen to flip on a busy machine; an epoch is worth 5e-3.
+    assert score == pytest.approx(max(history.curves["val_mean_iou"]), abs=1.5e-3)
     _, history = run(model, epochs=1)  # the model can be trained further
     assert len(history) == 1
 
