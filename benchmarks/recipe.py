@@ -11,6 +11,7 @@ import os
 import statistics
 import time
 from dataclasses import asdict, dataclass, replace
+from unittest import mock
 
 import keras
 import numpy as np
@@ -141,7 +142,6 @@ def pictures(dataset, size):
 
 def train(recipe, dataset, minutes, seed):
     """Train for as many epochs as fit into `minutes`; the network, and what there is to tell."""
-    os.environ["COURSE_PRECISION"] = recipe.precision
     samples, _ = pictures(dataset, recipe.pictures or recipe.size)
     size = None if recipe.windows else recipe.size
     augment = Augmentation(zoom=recipe.zoom, light=recipe.light, size=size)
@@ -155,15 +155,16 @@ def train(recipe, dataset, minutes, seed):
     epochs = max(1, round(60 * minutes / seconds / len(batches)))
     keras.utils.set_random_seed(seed)
     model = NETWORKS[recipe.network](recipe)
-    history = training.fit(
-        *(model, samples),
-        epochs=epochs,
-        batch_size=recipe.batch,
-        learning_rate=recipe.rate,
-        loss=loss,
-        augment=augment,
-        seed=seed,
-    )
+    with mock.patch.dict(os.environ, COURSE_PRECISION=recipe.precision):
+        history = training.fit(
+            *(model, samples),
+            epochs=epochs,
+            batch_size=recipe.batch,
+            learning_rate=recipe.rate,
+            loss=loss,
+            augment=augment,
+            seed=seed,
+        )
     about = {
         "parameters": model.count_params(),
         "seconds a step": round(seconds, 4),
@@ -208,7 +209,7 @@ def main():
     samples, truth = pictures(dataset, TRUTH)
     rare = results.rare_classes(samples)
     about = results.about(dataset, scale, samples, truth) | {"base": asdict(BASE)}
-    del about["precision"]  # the recipe's
+    del about["precision"]  # each recipe has its own
     for seed in options.seeds:
         trained = None
         for name in options.changes or CHANGES:

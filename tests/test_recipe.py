@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy, recipe, speed
+from course import environment
 from course.classes import NUM_CLASSES
 from course.data import PARTS, Samples, part_of
 from course.models.backbones.vgg import vgg
@@ -46,18 +47,21 @@ def test_a_run_takes_as_many_epochs_as_fit(monkeypatch):
     fitted = {}
 
     def fit(model, samples, **options):
-        fitted.update(options)
+        fitted.update(options, precision=environment.precision())
         return SimpleNamespace(seconds=1.0, curves={"loss": [2.0]})
 
     monkeypatch.setattr(recipe, "seconds_a_step", lambda *of: 0.5)
     monkeypatch.setattr(recipe.training, "fit", fit)
     small = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), pictures=None)
+    before = environment.precision()
     train, _ = recipe.pictures(Tiny(), small.size)
     _, told = recipe.train(small, Tiny(), minutes=1, seed=0)
     epochs = round(60 / 0.5 / (len(train) // small.batch))
     assert told["epochs"] == fitted["epochs"] == epochs
     assert told["steps"] == epochs * (len(train) // small.batch)
     assert (fitted["learning_rate"], fitted["batch_size"]) == (small.rate, small.batch)
+    assert fitted["precision"] == small.precision != before
+    assert environment.precision() == before  # what is trained next in this process is not touched
 
 
 @pytest.mark.parametrize("views", [False, True])
