@@ -231,3 +231,9 @@ def test_a_zoom_into_a_larger_picture_shows_details_that_the_small_one_has_lost(
     seed = next(seed for seed in range(50) if rng(seed).uniform(-1, 1) > 0.8)  # zooms by 3 or more
     assert few(small, mask[::2, ::2], rng(seed))[0].std() < 1
     assert many(stripes, mask, rng(seed))[0].std() > 50
+
+
+@pytest.mark.parametrize("size", [192, (192,), (0, 192), (192, 288, 3)])
+def test_a_size_that_is_none(size):
+    with pytest.raises(ValueError, match=r"size is \(height, width\)"):
+        Augmentation(size=size)

@@ -32,6 +32,12 @@ class Augmentation:
     color: float = 0.1
     size: tuple[int, int] | None = None
 
+    def __post_init__(self):
+        if self.size is not None and (np.shape(self.size) != (2,) or min(self.size) < 1):
+            raise ValueError(
+                f"size is (height, width) in pixels, two numbers from 1 on, not {self.size!r}."
+            )
+
     def __call__(self, image, mask, rng):
         """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` ids.
 
