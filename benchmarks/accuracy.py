@@ -6,9 +6,9 @@ whatever size the network works at. The pictures are the data's that a lesson wo
 all that are not for validation are trained on, the test part too, and no network sees the validation part
 before it is scored: what a run ends with counts, not its best epoch.
 
-A minute of training is as many steps as fit into it by the median time of a step, taken beforehand: what
-a library needs to trace its step and to start is not counted, and a minute on a busy machine is not
-shorter. The peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. Each
+A minute of training is as many steps as fit into it by the median time of a step, over the run itself, or
+beforehand where the rate falls and has to know its length: what a library needs to trace its step and to
+start is not counted, and a minute in which something else ran is not shorter. The peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. Each
 run goes to the results as it ends, over an older one of that network, budget, rate and seed.
 """
 

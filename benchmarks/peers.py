@@ -27,7 +27,7 @@ from benchmarks.results import labels_at
 from course.classes import NUM_CLASSES as CLASSES
 from course.data import Augmentation, Batches, Samples
 
-WARM_UP, TIMED = 2, 5  # steps before the time of one is taken, and those it is the median of
+WARM_UP, TIMED = 3, 15  # steps before the time of one is taken, and those it is the median of
 
 
 @dataclass(frozen=True)
@@ -77,30 +77,38 @@ def measure(peer, options):
     augment = Augmentation() if peer.augment else None
     stream = _stream(Batches(samples, peer.batch, augment, shuffle=True, seed=options.seed), peer)
     rate = options.rate or peer.rate
-    seconds = _seconds_a_step(peer, rate, stream, options.seed)
-    counts = [max(1, round(60 * minutes / seconds)) for minutes in options.minutes]
+    # A rate that falls has to know beforehand for how many steps.
+    seconds = _seconds_a_step(peer, rate, stream, options.seed) if peer.scheduled else None
     _set_seed(options.seed)
-    model = peer.build(rate, counts[-1], peer.size)
-    done, spent, losses, runs = 0, 0.0, [], []
-    for minutes, count in zip(options.minutes, counts, strict=True):
-        start = time.perf_counter()
-        while done < count:
+    model = peer.build(rate, seconds and _steps(options.minutes[-1], seconds), peer.size)
+    taken, losses, runs = [], [], []
+    for minutes in options.minutes:
+        while len(taken) < 2 or len(taken) < _steps(minutes, seconds or _usual(taken)):
+            start = time.perf_counter()
             losses.append(float(np.ravel(model.train_on_batch(*next(stream)))[0]))
-            done += 1
-        spent += time.perf_counter() - start
+            taken.append(time.perf_counter() - start)
         np.save(options.folder / f"{minutes:g}.npy", _labels(model, peer, arrays))
         recent = losses[-20:]
-        runs.append({"minutes": minutes, "steps": done, "seconds": round(spent, 1)})
+        runs.append({"minutes": minutes, "steps": len(taken), "seconds": round(sum(taken), 1)})
         runs[-1]["loss"] = round(sum(recent) / len(recent), 4)
         print(options.network, rate, runs[-1], flush=True)
     return {
         "rate": rate,
         "parameters": model.count_params(),
-        "seconds a step": round(seconds, 4),
+        "seconds a step": round(_usual(taken), 4),
         "batch": peer.batch,
         "size": peer.size,
         "runs": runs,
     }
+
+
+def _usual(taken):
+    """The median time of a step, without the first, in which TensorFlow traces."""
+    return statistics.median(taken[1:])
+
+
+def _steps(minutes, seconds):
+    return max(1, round(60 * minutes / seconds))
 
 
 def _seconds_a_step(peer, rate, stream, seed):

@@ -337,11 +337,13 @@ def accuracy():
             f"{row['parameters'] / 1000000.0:.1f} M",
             f"{row['rate']:.2g}",
             row["steps"] * row["batch"],
+            round(row["seconds"]),
             *(score(row[key]) for key in keys),
         ]
         for row in found
     ]
-    return markdown(["minutes", "network", "parameters", "rate", "pictures seen", *keys], lines)
+    head = ["minutes", "network", "parameters", "rate", "pictures seen", "seconds"]
+    return markdown([*head, *keys], lines)
 
 
 @table("recipe")

@@ -40,7 +40,7 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("smoke", size=(128, 192), width=12, epochs=12, batch=3),
-        Scale("laptop", size=(192, 288), width=16, epochs=14, batch=4),
+        Scale("laptop", size=(192, 288), width=16, epochs=28, batch=4),
         Scale("gpu", size=(512, 768), width=64, epochs=80, batch=8),
     )
 }

@@ -35,11 +35,33 @@ def options(tmp_path):
     return SimpleNamespace(network="small", folder=tmp_path, minutes=[0.01, 0.03], rate=0.1, seed=0)
 
 
-def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(options, monkeypatch):
-    monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2)
+class Clock:
+    """Each look at it is a second later than the last, the second one a minute: tracing."""
+
+    looks = -1
+
+    def perf_counter(self):
+        self.looks += 1
+        return self.looks + 60 * (self.looks > 0)
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options, monkeypatch):
+    known = []
+
+    def build(rate, steps, size):
+        known.append(steps)
+        return small(rate, steps, size)
+
+    monkeypatch.setattr(peers, "time", Clock())  # a step takes a second, the first 61
+    monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2 if scheduled else 1 / 0)
     monkeypatch.setattr(peers, "_set_seed", keras.utils.set_random_seed)
-    report = peers.measure(peers.Peer(small, "here", 2, 0.5, SIZE), options)
+    options.minutes = [0.01, 0.03] if scheduled else [0.05, 0.15]
+    report = peers.measure(peers.Peer(build, "here", 2, 0.5, SIZE, scheduled=scheduled), options)
     assert [run["steps"] for run in report["runs"]] == [3, 9]
+    assert known == [9 if scheduled else None]
+    assert report["seconds a step"] == 1
+    assert report["runs"][1]["seconds"] == 61 + 8
     assert (report["rate"], report["batch"], report["parameters"]) == (0.1, 2, 4 * NUM_CLASSES)
     json.dumps(report)
     for minutes in options.minutes:

@@ -102,6 +102,7 @@ def backbone_unet(
     weights=None,
     classes=NUM_CLASSES,
     decoder_width=16,
+    finest=1,
     size=(None, None),
 ):
     """U-Net whose way down is a backbone, trained before or not.
@@ -117,17 +118,30 @@ def backbone_unet(
     decoder_width : int
         Channels of the way up at stride 1; twice as many at stride 2, and so
         on to 16 times at stride 16.
+    finest : 1, 2, 4, 8 or 16
+        Stride that the way up ends at. Above 1, the scores are taken there and
+        enlarged bilinearly: the last levels cost most of a step, have the
+        fewest channels, and read little that the level below did not hold.
+
+    Raises
+    ------
+    ValueError
+        For another stride to end at.
     """
+    if finest not in (1, 2, 4, 8, 16):
+        raise ValueError(
+            f"finest is the stride that the way up ends at: 1, 2, 4, 8 or 16, not {finest!r}."
+        )
     images = keras.Input((*size, 3), name="images")
     features = backbone(name, MirrorPad(32, name="pad")(images), width, weights)
     x = features[32]
-    for stride in (16, 8, 4, 2, 1):
+    for stride in (s for s in (16, 8, 4, 2, 1) if s >= finest):
         channels, level = decoder_width * stride, f"up_{stride}"
         x = layers.Conv2DTranspose(channels, 2, strides=2, name=level)(x)
         if stride in features:
             x = layers.Concatenate(name=f"{level}_join")([features[stride], x])
         x = _convolve(x, channels, 2, level, "same", batch_norm=True)
-    return _score(images, x, classes, "same", f"{name}_unet")
+    return _score(images, x, classes, "same", f"{name}_unet", finest)
 
 
 def output_size(size, depth=4):
@@ -213,11 +227,13 @@ def _convolve(x, channels, number, name, padding, batch_norm):
     return x
 
 
-def _score(images, x, classes, padding, name):
+def _score(images, x, classes, padding, name, stride=1):
     # Logits in float32 also where the rest computes in half precision.
     if padding == "valid":
         x = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
     else:
         x = layers.Conv2D(classes, 1, name="score")(x)
+        if stride > 1:
+            x = layers.UpSampling2D(stride, interpolation="bilinear", name="enlarge")(x)
         x = CropLike(name="logits", dtype="float32")([x, images])
     return keras.Model(images, x, name=name)
