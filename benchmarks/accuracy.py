@@ -8,8 +8,9 @@ before it is scored: what a run ends with counts, not its best epoch.
 
 A minute of training is as many steps as fit into it by the median time of a step, over the run itself, or
 beforehand where the rate falls and has to know its length: what a library needs to trace its step and to
-start is not counted, and a minute in which something else ran is not shorter. The peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. Each
-run goes to the results as it ends, over an older one of that network, budget, rate and seed.
+start is not counted, and a minute in which something else ran is not shorter. The peers train as
+:mod:`benchmarks.peers` says, in an environment that is made on first use. Each run goes to the results as
+it ends, over an older one of that network, budget, rate and seed.
 """
 
 import argparse

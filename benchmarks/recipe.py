@@ -85,7 +85,7 @@ NETWORKS = {
     "DeepLabV3+, separable": _separable_deeplab,
     "U-Net": lambda recipe: small_unet(recipe.width),
     "U-Net, residual": lambda recipe: backbone_unet(
-        "resnet", recipe.width, recipe.weights, decoder_width=recipe.width // 2, finest=2
+        "resnet", recipe.width, recipe.weights, decoder_width=recipe.width // 2, stride=2
     ),
     "FCN-8s": lambda recipe: small_fcn(8, width=recipe.width),
 }

@@ -46,7 +46,7 @@ def deeplab(scale, weights=None):
 
 
 def encoder_unet(scale, weights=None):
-    return backbone_unet("resnet", 24, weights, decoder_width=12, finest=2, size=scale.size)
+    return backbone_unet("resnet", 24, weights, decoder_width=12, stride=2, size=scale.size)
 
 
 FROM_SCRATCH = {"FCN-8s": fcn, "U-Net": unet, "DeepLabV3+": deeplab}

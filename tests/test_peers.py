@@ -53,7 +53,7 @@ def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options,
         known.append(steps)
         return small(rate, steps, size)
 
-    monkeypatch.setattr(peers, "time", Clock())  # a step takes a second, the first 61
+    monkeypatch.setattr(peers, "time", Clock())
     monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2 if scheduled else 1 / 0)
     monkeypatch.setattr(peers, "_set_seed", keras.utils.set_random_seed)
     options.minutes = [0.01, 0.03] if scheduled else [0.05, 0.15]

@@ -373,23 +373,23 @@ def test_over_a_small_backbone_all_variables_learn_and_odd_sizes_are_mirrored(na
     assert_close(keras.models.load_model(tmp_path / "unet.keras").predict_on_batch(images), got)
 
 
-@pytest.mark.parametrize("finest", [2, 4])
-def test_a_way_up_that_ends_early_enlarges_its_scores_bilinearly(finest):
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_way_up_that_ends_early_enlarges_its_scores_bilinearly(stride):
     keras.utils.set_random_seed(0)
-    model, images = backbone_unet("resnet", 4, decoder_width=4, finest=finest), pictures(1, 33, 47)
+    model, images = backbone_unet("resnet", 4, decoder_width=4, stride=stride), pictures(1, 33, 47)
     assert "up_1_conv1" not in {layer.name for layer in model.layers}
     assert_gradients_everywhere(model, (64, 96))
     got = model.predict_on_batch(images)[0]
     assert got.shape[:2] == (33, 47)
     scores = keras.Model(model.input, model.get_layer("score").output).predict_on_batch(images)[0]
-    assert scores.shape[:2] == (64 // finest, 64 // finest)
+    assert scores.shape[:2] == (64 // stride, 64 // stride)
     enlarged = cv2.resize(scores, (64, 64), interpolation=cv2.INTER_LINEAR)
     assert_close(got, enlarged[:33, :47])
 
 
 def test_a_stride_that_no_way_up_ends_at_is_refused():
     with pytest.raises(ValueError, match="1, 2, 4, 8 or 16, not 3"):
-        backbone_unet(finest=3)
+        backbone_unet(stride=3)
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def backbone_unet(
     weights=None,
     classes=NUM_CLASSES,
     decoder_width=16,
-    finest=1,
+    stride=1,
     size=(None, None),
 ):
     """U-Net whose way down is a backbone, trained before or not.
@@ -118,30 +118,28 @@ def backbone_unet(
     decoder_width : int
         Channels of the way up at stride 1; twice as many at stride 2, and so
         on to 16 times at stride 16.
-    finest : 1, 2, 4, 8 or 16
-        Stride that the way up ends at. Above 1, the scores are taken there and
-        enlarged bilinearly: the last levels cost most of a step, have the
-        fewest channels, and read little that the level below did not hold.
+    stride : 1, 2, 4, 8 or 16
+        Where the way up ends, and the scores are taken; above 1 they are
+        enlarged bilinearly from there. The levels that this spares work on the
+        most pixels, with the fewest channels.
 
     Raises
     ------
     ValueError
         For another stride to end at.
     """
-    if finest not in (1, 2, 4, 8, 16):
-        raise ValueError(
-            f"finest is the stride that the way up ends at: 1, 2, 4, 8 or 16, not {finest!r}."
-        )
+    if stride not in (1, 2, 4, 8, 16):
+        raise ValueError(f"stride says where the way up ends: 1, 2, 4, 8 or 16, not {stride!r}.")
     images = keras.Input((*size, 3), name="images")
     features = backbone(name, MirrorPad(32, name="pad")(images), width, weights)
     x = features[32]
-    for stride in (s for s in (16, 8, 4, 2, 1) if s >= finest):
-        channels, level = decoder_width * stride, f"up_{stride}"
+    for at in (level for level in (16, 8, 4, 2, 1) if level >= stride):
+        channels, level = decoder_width * at, f"up_{at}"
         x = layers.Conv2DTranspose(channels, 2, strides=2, name=level)(x)
-        if stride in features:
-            x = layers.Concatenate(name=f"{level}_join")([features[stride], x])
+        if at in features:
+            x = layers.Concatenate(name=f"{level}_join")([features[at], x])
         x = _convolve(x, channels, 2, level, "same", batch_norm=True)
-    return _score(images, x, classes, "same", f"{name}_unet", finest)
+    return _score(images, x, classes, "same", f"{name}_unet", stride)
 
 
 def output_size(size, depth=4):
