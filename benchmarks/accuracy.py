@@ -4,13 +4,13 @@
 network for so many minutes on this machine and scores it on the validation pictures at 400×600 pixels,
 whatever size the network works at. The pictures are the data's that a lesson would find (COURSE_DATA);
 all that are not for validation are trained on, the test part too, and no network sees the validation part
-before it is scored: what a run ends with counts, not its best epoch.
+before it is scored: no epoch is chosen by it.
 
-A minute of training is as many steps as fit into it by the median time of a step, over the run itself, or
-beforehand where the rate falls and has to know its length: what a library needs to trace its step and to
-start is not counted, and a minute in which something else ran is not shorter. The peers train as
-:mod:`benchmarks.peers` says, in an environment that is made on first use. Each run goes to the results as
-it ends, over an older one of that network, budget, rate and seed.
+A minute of training is as many steps as fit into it by the median time of a step: over the run itself, or
+beforehand where the rate falls and has to know its length, as in all of the course's. What a library needs
+to trace its step and to start is not counted, and a minute in which something else ran is not shorter. The
+peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. Each run goes to
+the results as it ends, over an older one of that network, budget, rate and seed.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def peer_rows(name, dataset, truth, rare, minutes, rate, seed):
     # Where the rate falls over a run, each length is a run of its own; else the shorter goes on.
     for lengths in [[m] for m in minutes] if peer.scheduled else [sorted(minutes)]:
         with tempfile.TemporaryDirectory() as folder:
-            write_pictures(folder, dataset, peer.size)
+            write_pictures(folder, dataset, peer)
             report = peer_process(name, folder, lengths, rate or peer.rate, seed)
             for run in report.pop("runs"):
                 guesses = np.load(Path(folder) / f"{run['minutes']:g}.npy")
@@ -78,9 +78,17 @@ def peer_process(name, folder, minutes, rate=None, seed=0):
     return json.loads((Path(folder) / "report.json").read_text())
 
 
-def write_pictures(folder, dataset, size):
-    """What a peer's process reads; the truth of the pictures that it is scored on is not among it."""
-    train, validation = recipe.pictures(dataset, size)
+def write_pictures(folder, dataset, peer):
+    """What a peer's process reads; the truth of the pictures that it is scored on is not among it.
+
+    What is changed at random comes as large as the copies are, in the shape that the peer wants: scaled
+    down beforehand, it would have no details for a zoom to show.
+    """
+    largest = min(have / want for have, want in zip(TRUTH, peer.size, strict=True))
+    train, _ = recipe.pictures(
+        dataset, tuple(round(largest * n) for n in peer.size) if peer.augment else peer.size
+    )
+    _, validation = recipe.pictures(dataset, peer.size)
     np.savez(
         Path(folder) / "pictures.npz",
         images=train.images,

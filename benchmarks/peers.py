@@ -5,9 +5,9 @@ environment that :mod:`benchmarks.accuracy` makes from ``peers.txt``, and is cal
 the arrays that :func:`benchmarks.accuracy.write_pictures` leaves; into it go the label maps of the
 validation pictures, one file for each of the minutes, and ``report.json``.
 
-All start from random weights and see the course's own batches: cached pictures, flipped, turned, scaled
-and lit anew each time, except where a library's author trains without. None ignores `unlabeled`, for none
-of the libraries has a loss that can.
+All start from random weights and see the course's own batches: flipped, turned, scaled and lit anew each
+time from the largest copies, except where a library's author trains without. All learn `unlabeled` as a
+class like any other, for so their documentation trains.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import os
 import statistics
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 # Before TensorFlow is imported: segmentation_models knows no Keras but that of TensorFlow's old days.
@@ -27,6 +28,7 @@ from benchmarks.results import labels_at
 from course.classes import NUM_CLASSES as CLASSES
 from course.data import Augmentation, Batches, Samples
 
+VERSIONS = ("tensorflow", "keras", "tf_keras", "segmentation_models", "keras_hub", "numpy")
 WARM_UP, TIMED = 3, 15  # steps before the time of one is taken, and those it is the median of
 
 
@@ -74,19 +76,22 @@ def measure(peer, options):
         arrays = dict(stored)
     names = tuple(map(str, range(len(arrays["images"]))))
     samples = Samples(names, arrays["images"], arrays["masks"])
-    augment = Augmentation() if peer.augment else None
+    augment = Augmentation(size=peer.size) if peer.augment else None
     stream = _stream(Batches(samples, peer.batch, augment, shuffle=True, seed=options.seed), peer)
     rate = options.rate or peer.rate
     # A rate that falls has to know beforehand for how many steps.
     seconds = _seconds_a_step(peer, rate, stream, options.seed) if peer.scheduled else None
     _set_seed(options.seed)
     model = peer.build(rate, seconds and _steps(options.minutes[-1], seconds), peer.size)
-    taken, losses, runs = [], [], []
+    taken, computing, losses, runs = [], [], [], []
     for minutes in options.minutes:
         while len(taken) < 2 or len(taken) < _steps(minutes, seconds or _usual(taken)):
             start = time.perf_counter()
-            losses.append(float(np.ravel(model.train_on_batch(*next(stream)))[0]))
+            batch = next(stream)
+            ready = time.perf_counter()
+            losses.append(float(np.ravel(model.train_on_batch(*batch))[0]))
             taken.append(time.perf_counter() - start)
+            computing.append(taken[-1] - (ready - start))
         np.save(options.folder / f"{minutes:g}.npy", _labels(model, peer, arrays))
         recent = losses[-20:]
         runs.append({"minutes": minutes, "steps": len(taken), "seconds": round(sum(taken), 1)})
@@ -96,8 +101,11 @@ def measure(peer, options):
         "rate": rate,
         "parameters": model.count_params(),
         "seconds a step": round(_usual(taken), 4),
+        "seconds of it in the network": round(_usual(computing), 4),
         "batch": peer.batch,
         "size": peer.size,
+        "pictures from": arrays["images"].shape[1:3],
+        "versions": {name: version(name) for name in VERSIONS},
         "runs": runs,
     }
 

@@ -7,6 +7,8 @@ Each run goes to the results as it ends.
 """
 
 import argparse
+import contextlib
+import functools
 import os
 import statistics
 import time
@@ -25,7 +27,7 @@ from course.models.fcn import small_fcn
 from course.models.unet import backbone_unet, small_unet
 
 TRUTH = (400, 600)  # the size of the copies that go round; a hundredth of the camera's pixels
-WARM_UP, TIMED = 3, 8  # steps before the time of one is taken, and those it is the median of
+WARM_UP, TIMED = 3, 40  # steps before the time of one is taken, and those it is the median of
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Recipe:
     precision  Keras dtype policy of the training step
     weights    what the trunk starts from: None for chance
     views      whether it is scored on the mean of four mirrored views
+    average    momentum of the moving average of the weights that it is scored with; 0 for the last weights
     """
 
     network: str = "DeepLabV3+"
@@ -59,6 +62,7 @@ class Recipe:
     precision: str = "mixed_bfloat16"
     weights: str | None = None
     views: bool = False
+    average: float = 0.0
 
 
 def _deeplab(recipe):
@@ -111,9 +115,13 @@ CHANGES = {
     "scored on 256×384": {"look": (256, 384)},
     "half the rate": {"rate": 1e-3},
     "twice the rate": {"rate": 4e-3},
+    "averaged weights": {"average": 0.99},
     "float32": {"precision": "float32"},
     "width 24": {"width": 24},
     "width 48": {"width": 48},
+    "FCN-8s of width 16": {"network": "FCN-8s", "width": 16},
+    "FCN-8s of width 24": {"network": "FCN-8s", "width": 24},
+    "FCN-8s": {"network": "FCN-8s"},
     "residual U-Net": {"network": "U-Net, residual"},
     "plain U-Net": {"network": "U-Net", "width": 16},
     "separable convolutions": {"network": "DeepLabV3+, separable"},
@@ -151,11 +159,15 @@ def train(recipe, dataset, minutes, seed):
     loss = LOSSES[recipe.loss](counts)
     batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
     keras.utils.set_random_seed(seed)
-    seconds = seconds_a_step(NETWORKS[recipe.network](recipe), batches, recipe, loss)
+    with averaging(recipe.average):
+        seconds = seconds_a_step(NETWORKS[recipe.network](recipe), batches, recipe, loss)
     epochs = max(1, round(60 * minutes / seconds / len(batches)))
     keras.utils.set_random_seed(seed)
     model = NETWORKS[recipe.network](recipe)
-    with mock.patch.dict(os.environ, COURSE_PRECISION=recipe.precision):
+    with (
+        averaging(recipe.average),
+        mock.patch.dict(os.environ, COURSE_PRECISION=recipe.precision),
+    ):
         history = training.fit(
             *(model, samples),
             epochs=epochs,
@@ -165,6 +177,8 @@ def train(recipe, dataset, minutes, seed):
             augment=augment,
             seed=seed,
         )
+    if recipe.average:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     about = {
         "parameters": model.count_params(),
         "seconds a step": round(seconds, 4),
@@ -174,6 +188,14 @@ def train(recipe, dataset, minutes, seed):
         "loss": round(history.curves["loss"][-1], 4),
     }
     return model, about
+
+
+def averaging(momentum):
+    """Inside, :func:`course.training.compile` takes an Adam that averages the weights (none at momentum 0)."""
+    if not momentum:
+        return contextlib.nullcontext()
+    adam = functools.partial(keras.optimizers.Adam, use_ema=True, ema_momentum=momentum)
+    return mock.patch.object(keras.optimizers, "Adam", adam)
 
 
 def seconds_a_step(model, batches, recipe, loss):

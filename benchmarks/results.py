@@ -125,7 +125,7 @@ def write(name, dataset, scale, about, rows):
 
 
 def update(name, dataset, scale, about, rows, run=("seed",)):
-    """Put `rows` in the place of those stored of the same run, and keep the others.
+    """Put `rows`, with the commit, in the place of those stored of the same run, and keep the others.
 
     Rows are of one run if they agree in all keys `run`, by which they are
     sorted too: ``("seed",)`` replaces a seed as a whole.
@@ -135,8 +135,13 @@ def update(name, dataset, scale, about, rows, run=("seed",)):
         return [row[part] for part in run]
 
     file, fresh = _file(name, dataset, scale), [key(row) for row in rows]
-    stored = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-    kept = [row for row in stored if key(row) not in fresh]
+    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
+    # Each row has its own commit, for the others may be of another day.
+    kept = [
+        {"commit": stored.get("commit"), **row} for row in stored["rows"] if key(row) not in fresh
+    ]
+    rows = [{"commit": commit(), **row} for row in rows]
+    about = {name: value for name, value in about.items() if name != "commit"}
     write(name, dataset, scale, about, sorted([*kept, *rows], key=key))
 
 

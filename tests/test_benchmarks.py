@@ -17,6 +17,7 @@ TINY = SimpleNamespace(name="tiny")
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(results, "commit", lambda: "abc")
     return tmp_path / "results"
 
 
@@ -50,11 +51,12 @@ def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
 
 def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
     def row(seed, model, score):
-        return {"seed": seed, "model": model, "mIoU": score}
+        return {"commit": "abc", "seed": seed, "model": model, "mIoU": score}
 
     run = ("seed", "model")
     for rows in ([row(1, "a", 0.1)], [row(0, "b", 0.2), row(0, "a", 0.3)], [row(1, "a", 0.4)]):
-        results.update("some", SCENES, TINY, {"data": "Lovász"}, rows, run)
+        rows = [{key: row[key] for key in ("seed", "model", "mIoU")} for row in rows]
+        results.update("some", SCENES, TINY, {"data": "Lovász", "commit": "abc"}, rows, run)
     stored = json.loads((folder / "some-synthetic-tiny.json").read_text(encoding="utf-8"))
     assert stored == {
         "data": "Lovász",
@@ -64,7 +66,7 @@ def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
 
 def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder):
     def rows(seed, *ways):
-        return [{"seed": seed, "way": way} for way in ways]
+        return [{"commit": "abc", "seed": seed, "way": way} for way in ways]
 
     for fresh in (rows(1, "plain"), rows(0, "plain", "focal", "crops"), rows(0, "plain", "Dice")):
         results.update("some", SCENES, TINY, {}, fresh)

@@ -53,15 +53,17 @@ def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options,
         known.append(steps)
         return small(rate, steps, size)
 
+    monkeypatch.setattr(peers, "VERSIONS", ("keras",))
     monkeypatch.setattr(peers, "time", Clock())
     monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2 if scheduled else 1 / 0)
     monkeypatch.setattr(peers, "_set_seed", keras.utils.set_random_seed)
-    options.minutes = [0.01, 0.03] if scheduled else [0.05, 0.15]
+    options.minutes = [0.01, 0.03] if scheduled else [0.1, 0.3]
     report = peers.measure(peers.Peer(build, "here", 2, 0.5, SIZE, scheduled=scheduled), options)
     assert [run["steps"] for run in report["runs"]] == [3, 9]
     assert known == [9 if scheduled else None]
-    assert report["seconds a step"] == 1
-    assert report["runs"][1]["seconds"] == 61 + 8
+    assert (report["seconds a step"], report["seconds of it in the network"]) == (2, 1)
+    assert report["runs"][1]["seconds"] == 62 + 2 * 8
+    assert report["versions"] == {"keras": keras.__version__}
     assert (report["rate"], report["batch"], report["parameters"]) == (0.1, 2, 4 * NUM_CLASSES)
     json.dumps(report)
     for minutes in options.minutes:

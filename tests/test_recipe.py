@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy, recipe, speed
+from benchmarks.peers import Peer
 from course import environment
 from course.classes import NUM_CLASSES
 from course.data import PARTS, Samples, part_of
@@ -64,6 +65,19 @@ def test_a_run_takes_as_many_epochs_as_fit(monkeypatch):
     assert environment.precision() == before  # what is trained next in this process is not touched
 
 
+def test_averaged_weights_are_what_is_scored(monkeypatch):
+    monkeypatch.setattr(recipe, "seconds_a_step", lambda *of: 10.0)
+    small = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), pictures=None)
+    last, _ = recipe.train(small, Tiny(), minutes=1, seed=0)
+    model, _ = recipe.train(replace(small, average=0.5), Tiny(), minutes=1, seed=0)
+    first = (one.trainable_variables[0].numpy() for one in (last, model))
+    assert not np.array_equal(*first)
+    optimizers = [one.optimizer for one in (last, model)]
+    assert [optimizer.use_ema for optimizer in optimizers] == [False, True]
+    average = optimizers[1]._model_variables_moving_average[0]
+    assert np.array_equal(model.trainable_variables[0], average)
+
+
 @pytest.mark.parametrize("views", [False, True])
 def test_labels_are_as_large_as_the_truth(monkeypatch, views):
     monkeypatch.setattr(recipe, "TRUTH", (16, 24))
@@ -74,10 +88,18 @@ def test_labels_are_as_large_as_the_truth(monkeypatch, views):
     assert labels.shape == (len(validation), 16, 24)
 
 
-def test_a_peer_is_never_given_the_truth_that_it_is_scored_on(tmp_path):
-    accuracy.write_pictures(tmp_path, Tiny(), (8, 12))
-    train, validation = recipe.pictures(Tiny(), (8, 12))
+@pytest.mark.parametrize(
+    ("size", "augment", "comes"),
+    [((8, 12), True, (16, 24)), ((4, 4), True, (16, 16)), ((8, 12), False, (8, 12))],
+)
+def test_what_a_peer_is_given(size, augment, comes, tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "TRUTH", (16, 24))
+    peer = Peer(None, "here", 2, 0.1, size, augment=augment)
+    accuracy.write_pictures(tmp_path, Tiny(), peer)
+    train, _ = recipe.pictures(Tiny(), comes)
+    _, validation = recipe.pictures(Tiny(), size)
     with np.load(tmp_path / "pictures.npz") as stored:
+        # Never the truth that it is scored on.
         assert sorted(stored) == ["images", "masks", "truth_size", "unseen"]
         assert np.array_equal(stored["masks"], train.masks)
         assert np.array_equal(stored["unseen"], validation.images)
