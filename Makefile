@@ -20,7 +20,10 @@ help: ## show this list
 
 setup: $(READY) ## create .venv and install what the course needs
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed (on Debian: apt install python3-venv). To name another interpreter: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@found=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || found="not there"; \
+	case $$found in 3.11|3.12|3.13) ;; *) \
+	echo "Python 3.11, 3.12 or 3.13 is needed, for TensorFlow; $(PYTHON) is $$found. If you have one: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)"; exit 1;; esac; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) comes without its venv module (on Debian: apt install python3-venv)."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check $(REQUIREMENTS) -e '.[dev,grading]'
 	@touch $@
@@ -57,7 +60,7 @@ test-gpu: $(READY) ## every lesson on the accelerator found, at scales smoke and
 refresh: $(READY) ## re-execute the lessons and store their outputs: make refresh [N=06]
 	@$(STORED) $(RUN) course refresh $(N)
 
-exercises: $(READY) ## write the students' notebooks from notebooks/solutions/
+exercises: $(READY) ## for authors: write notebooks/exercises/ from notebooks/solutions/
 	@$(RUN) course exercises
 
 doctor: $(READY) ## check this machine and say how to mend it

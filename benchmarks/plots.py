@@ -33,23 +33,20 @@ def accuracy(axes):
     for row in tables.rows("accuracy-real-laptop"):
         key = row["network"], row["minutes"]
         best[key] = max(best.get(key, 0), row["mIoU"])
-    lengths = sorted({minutes for _, minutes in best})
-    names = sorted({name for name, _ in best}, key=lambda n: best.get((n, lengths[0]), 0))
+    shortest = min(minutes for _, minutes in best)
+    names = sorted({name for name, _ in best}, key=lambda name: best.get((name, shortest), 0))
     ours = {r["network"] for r in tables.rows("accuracy-real-laptop", source="the course")}
-    places = np.arange(len(names))
-    for i, minutes in enumerate(lengths):
-        bars = axes.barh(
-            places + (i - (len(lengths) - 1) / 2) * 0.38,
-            [best.get((name, minutes), 0) for name in names],
-            height=0.36,
-            color=[OURS if name in ours else THEIRS for name in names],
-            alpha=0.55 + 0.45 * (i + 1) / len(lengths),
-        )
-        labels = [f"{tables.score(b.get_width())} · {minutes:g} min" for b in bars]
-        axes.bar_label(
-            bars, ["" if text.startswith(".000") else text for text in labels], padding=3
-        )
-    axes.set_yticks(places, names)
+    top, ticks = 0, []
+    for name in names:
+        runs = sorted((minutes, score) for (n, minutes), score in best.items() if n == name)
+        for i, (minutes, score) in enumerate(runs):
+            color = OURS if name in ours else THEIRS
+            alpha = 0.7 if minutes == shortest else 1
+            bar = axes.barh(top + 0.4 * i, score, height=0.36, color=color, alpha=alpha)
+            axes.bar_label(bar, [f"{tables.score(score)} · {minutes:g} min"], padding=3)
+        ticks.append(top + 0.2 * (len(runs) - 1))
+        top += 0.4 * len(runs) + 0.35
+    axes.set_yticks(ticks, names)
     axes.set_xlim(0, 1.25 * max(best.values()))
     axes.set_xlabel("mean IoU on 60 photographs")
     axes.set_title("From scratch on two CPU cores: ours blue, others orange")

@@ -1,13 +1,13 @@
 """Speed beside peers and beside the least there is to do, as ratios within one run: ``python -m benchmarks.speed``.
 
-training    pictures a second of a step, ours over a peer's network of as many parameters, float32 both;
-            processes take turns
+training    pictures a second of a step, ours over a peer's network of as many parameters, float32 both,
+            their batches ready; processes take turns
 generator   pictures a second that ``Batches`` hands out, augmented, over a generator that reads, resizes
             and one-hot encodes at every step, as the seed's notebook trains from
 epochs      an epoch of ``fit`` over its steps one by one: what Keras and TensorFlow add
 inference   a picture of 2000×3000 in tiles: its time over that of one pass over the whole, and over the
             time that its multiply-adds would take at the rate of a matrix product here
-start       time to import Keras alone over that of a lesson's first cell
+start       time of a lesson's first cell over that of importing Keras alone
 """
 
 import argparse

@@ -16,12 +16,17 @@ def main(arguments=None):
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # piped into head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}. Name another place.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
 
 
 def _parser():
@@ -50,12 +55,12 @@ def _parser():
 
     command = commands.add_parser("doctor", help="check this machine and say how to mend it")
     command.add_argument(
-        "--grading", action="store_true", help="say which box for students' code there is instead"
+        "--grading", action="store_true", help="say only which box for students' code there is"
     )
     command.set_defaults(run=_doctor)
 
     command = commands.add_parser(
-        "exercises", help="write notebooks/exercises/ from the author notebooks"
+        "exercises", help="for authors: write notebooks/exercises/ from notebooks/solutions/"
     )
     command.add_argument("--author", help="folder of author notebooks (default: the course's own)")
     command.add_argument("--out", help="where to write to (default: notebooks/exercises)")
@@ -77,7 +82,7 @@ def _parser():
         "--kaggle", action="store_true", help="download the Semantic Drone Dataset (4 GB)"
     )
     command.add_argument(
-        "--folder", help="where to download it to (default: data/ of the checkout)"
+        "--folder", help="where it is, or to download it to (default: data/ of the checkout)"
     )
     command.set_defaults(run=_data)
 
@@ -161,6 +166,8 @@ def _doctor(options):
 def _exercises(options):
     from course.grading import author
 
+    if options.author and not options.out:
+        raise ValueError("--author wants --out too: a folder for the students' notebooks.")
     source, target = options.author or author.FOLDER, options.out or author.EXERCISES
     changed = author.write_exercises(source, target, check=options.check)
     return changed if options.check else 0
@@ -188,13 +195,24 @@ def _demo_class(options):
 def _data(options):
     from course import data, environment
     from course.data.download import DownloadError, download
+    from course.data.errors import DataError, NoDatasetError
+    from course.data.find import find
 
     if not options.kaggle:
-        data.load()
+        data.load(options.folder)
         return 0
     base = options.folder or environment.data_folder()
     if base is None:
         raise ValueError("Name a folder to download to: --folder DIR.")
+    try:
+        there = find(base)  # unpacked by hand, perhaps: a second one would be in its way
+    except NoDatasetError:
+        pass
+    except DataError as error:
+        raise ValueError(str(error)) from error
+    else:
+        print(f"The dataset is there already: {len(there.pairs)} pictures in {there.root}.")
+        return 0
     try:
         download(os.path.join(base, "semantic-drone-dataset"))
     except DownloadError as error:

@@ -11,6 +11,7 @@ from course import environment, packages
 from course.kaggle import account
 
 SPACE = 2**30
+PIP = f"{sys.executable} -m pip install"
 
 
 def examine():
@@ -33,7 +34,7 @@ def grading():
     findings = []
     for found in tried:
         # A lesser box is no fault where a better one works.
-        remedy = "" if found.works or best == box.KINDS[0] else box.MEND[found.kind]
+        remedy = "" if found.works or best == box.KINDS[0] else found.remedy
         findings.append(
             (found.kind, "works" if found.works else f"does not work: {found.why}", remedy)
         )
@@ -62,11 +63,7 @@ def _machine():
         "",
     )
     old = sys.version_info < (3, 11)
-    remedy = (
-        "The course needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 setup"
-        if old
-        else ""
-    )
+    remedy = "The course needs Python 3.11 or newer: make PYTHON=python3.11 setup" if old else ""
     yield "Python", platform.python_version(), remedy
 
 
@@ -87,11 +84,11 @@ def _version(requirement):
     wanted = f"{name}{requirement.specifier}"
     if version is not None:
         fits = packages.fits(requirement, version)
-        return name, version, "" if fits else f"Outside the supported range: pip install '{wanted}'"
+        return name, version, "" if fits else f"Outside the supported range: {PIP} '{wanted}'"
     chosen = os.environ.get("KERAS_BACKEND")
     if name == "tensorflow" and chosen in ("jax", "torch"):
         return name, f"not installed; {chosen} takes its place", ""
-    return name, "not installed", f"pip install '{wanted}'"
+    return name, "not installed", f"{PIP} '{wanted}'"
 
 
 def _keras():

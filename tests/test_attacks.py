@@ -279,7 +279,7 @@ def needed(kind):
     """Skip where this machine has no such box; on a CI, fail."""
     found = box.probe(kind)
     if not found.works:
-        message = f"no {kind}: {found.why}. {box.MEND[kind]}"
+        message = f"no {kind}: {found.why}. {found.remedy}"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
 
 

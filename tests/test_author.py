@@ -130,11 +130,28 @@ def test_exercises_are_written_checked_and_cleared_away(tmp_path, capsys):
     written = target / "99_doubling.ipynb"
     assert "NotImplementedError" in notebooks.read(written).cells[2].source
     written.write_text(written.read_text().replace("Twice", "Thrice"), encoding="utf-8")
-    write(target, notebook(), "97_left_over")
+    write(target, author.release(notebook()), "97_left_over")
+    write(target, new_notebook(cells=[new_code_cell("1")]), "notes")
     assert author.write_exercises(tmp_path / "source", target, check=True) == 2
     assert author.write_exercises(tmp_path / "source", target) == 2
-    assert [path.name for path in target.iterdir()] == ["99_doubling.ipynb"]
+    assert {path.name for path in target.iterdir()} == {"99_doubling.ipynb", "notes.ipynb"}
     assert "make exercises" in capsys.readouterr().out
+
+
+def test_an_answer_is_never_written_over(tmp_path):
+    write(tmp_path / "source", notebook())
+    target = tmp_path / "target"
+    answered = author.release(notebook())
+    solution = next(c for c in answered.cells if c.metadata.get("nbgrader", {}).get("solution"))
+    solution.source = "def double(x):\n    return x + x"
+    path = write(target, answered)
+    before = path.read_bytes()
+    assert author.write_exercises(tmp_path / "source", target, check=True) == 1
+    with pytest.raises(
+        ValueError, match=r"holds an answer, in the cell double; nothing was written"
+    ):
+        author.write_exercises(tmp_path / "source", target)
+    assert path.read_bytes() == before
 
 
 def test_modules_that_notebooks_import(tmp_path):

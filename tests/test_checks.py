@@ -63,7 +63,7 @@ UNLIKE = {
     "an array of one for a number": (np.array([0.3]), 0.3, "a single number was expected"),
     "NaN for a number": (NAN, 0.3, "nan"),
     "a number for NaN": (0.3, NAN, "0.3"),
-    "NaN among numbers": (np.array([1, NAN]), X, "[1]: 2 expected, nan got"),
+    "NaN among numbers": (np.array([1, NAN]), X, "[1]: 2.0 expected, nan got"),
     "infinity of the other sign": (np.array([1, -INF]), np.array([1, INF]), "1 of 2 entries"),
     "None": (None, X, "is a `return` missing?"),
     "a shorter list": ([1.0], [1.0, 2.0], "2 entries were expected, not 1"),
@@ -159,7 +159,11 @@ def test_raises(check):
     assert error.expected == "ValueError is raised"
     assert error.got.startswith("KeyError: 'k'")
     error = failure(lambda: check.raises(ValueError, lambda: 3.0, case="c"))
-    assert error.got == "3, a float"
+    assert error.got == "3.0, a float"
+    check.raises(ValueError, raising, ValueError("id 15"), saying="15", case="a message")
+    error = failure(lambda: check.raises(ValueError, raising, ValueError(), saying="15", case="c"))
+    assert error.expected == "ValueError is raised, its message naming 15"
+    assert error.got == "ValueError"
     with pytest.raises(NotAttempted):
         check.raises(ValueError, raising, NotImplementedError(), case="c")
     check.raises(NotImplementedError, raising, NotImplementedError(), case="c")

@@ -85,6 +85,40 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch):
         command_line.main(["doctor"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["exercises", "--author", "my-exam"], "--author wants --out too"),
+        (["demo-class", "{file}/class"], "Not a directory. Name another place."),
+        (["data", "--folder", "{file}/nowhere"], "{file}/nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback(arguments, said, tmp_path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert command_line.main([part.format(file=file) for part in arguments]) == 1
+    assert said.format(file=file) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--shard", "0/3"], "expected I/N such as 2/4, I from 1 to N, not '0/3'"),
+        (["--workers", "0"], "expected a number from 1 up, not '0'"),
+    ],
+)
+def test_options_of_the_grader_say_what_they_expect(arguments, said, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main(["grade", "some", *arguments])
+    assert said in capsys.readouterr().err
+
+
+def test_grading_elsewhere_than_on_linux(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert command_line.main(["grade", "some"]) == 1
+    assert "on a Mac in a container" in capsys.readouterr().err
+
+
 def test_data_that_is_not_there(tmp_path):
     process = course("data", COURSE_DATA=str(tmp_path / "nowhere"))
     assert process.returncode == 1
@@ -107,6 +141,14 @@ def test_download_without_credentials_says_how_to_sign_in(tmp_path):
     assert "KAGGLE_API_TOKEN" in process.stderr
     assert "Traceback" not in process.stderr
     assert not (tmp_path / "data" / "semantic-drone-dataset").exists()
+
+
+def test_no_second_dataset_is_fetched_beside_one_unpacked_by_hand(tmp_path, capsys):
+    for folder, ending in (("original_images", "jpg"), ("label_images_semantic", "png")):
+        (tmp_path / "archive" / folder).mkdir(parents=True)
+        (tmp_path / "archive" / folder / f"000.{ending}").touch()
+    assert command_line.main(["data", "--kaggle", "--folder", str(tmp_path)]) == 0
+    assert "there already: 1 pictures" in capsys.readouterr().out
 
 
 def test_download_without_a_checkout_needs_a_folder(monkeypatch, capsys):

@@ -69,7 +69,7 @@ def test_versions_in_range_need_nothing(installed):
 def test_a_version_out_of_range(installed):
     installed["numpy"] = "1.26.4"
     assert remedies(doctor._versions()) == {
-        "numpy": "Outside the supported range: pip install 'numpy>=2.0'"
+        "numpy": f"Outside the supported range: {doctor.PIP} 'numpy>=2.0'"
     }
 
 
@@ -81,7 +81,7 @@ def test_a_release_candidate_is_in_range(installed):
 def test_a_missing_package(installed):
     del installed["opencv-python"]
     assert remedies(doctor._versions()) == {
-        "opencv-python-headless": "pip install 'opencv-python-headless>=4.10'"
+        "opencv-python-headless": f"{doctor.PIP} 'opencv-python-headless>=4.10'"
     }
 
 

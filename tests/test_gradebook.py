@@ -80,17 +80,17 @@ def read_csv(path):
 def test_grades(tmp_path):
     gradebook.write(CLASS, tmp_path)
     assert (tmp_path / "grades.csv").read_text().splitlines() == [
-        "student,assignment,task,points,max_points,total,status,reason",
-        "ada,08_unet,iou,3,3,3,right,",
-        "ada,08_unet,dice,0,2,3,wrong,a class that is absent",
-        "ada,08_unet,loss,0,1,3,wrong,hidden case: random masks",
-        "bob,08_unet,iou,0,3,0.5,not attempted,",
-        "bob,08_unet,dice,0,2,0.5,error,ZeroDivisionError: division by zero",
-        "bob,08_unet,loss,0.5,1,0.5,right,",
-        "cid,08_unet,iou,0,3,0,not graded,08_unet.ipynb is too large.",
-        "cid,08_unet,dice,0,2,0,not graded,08_unet.ipynb is too large.",
-        "cid,08_unet,loss,0,1,0,not graded,08_unet.ipynb is too large.",
-        "dan,,,0,0,0,not graded,There is no notebook in it.",
+        "student,assignment,task,points,max_points,total,status,reason,page",
+        "ada,08_unet,iou,3,3,3,right,,feedback/ada/08_unet.html",
+        "ada,08_unet,dice,0,2,3,wrong,a class that is absent,feedback/ada/08_unet.html",
+        "ada,08_unet,loss,0,1,3,wrong,hidden case: random masks,feedback/ada/08_unet.html",
+        "bob,08_unet,iou,0,3,0.5,not attempted,,feedback/bob/08_unet.html",
+        "bob,08_unet,dice,0,2,0.5,error,ZeroDivisionError: division by zero,feedback/bob/08_unet.html",
+        "bob,08_unet,loss,0.5,1,0.5,right,,feedback/bob/08_unet.html",
+        "cid,08_unet,iou,0,3,0,not graded,08_unet.ipynb is too large.,feedback/cid/08_unet.html",
+        "cid,08_unet,dice,0,2,0,not graded,08_unet.ipynb is too large.,feedback/cid/08_unet.html",
+        "cid,08_unet,loss,0,1,0,not graded,08_unet.ipynb is too large.,feedback/cid/08_unet.html",
+        "dan,,,0,0,0,not graded,There is no notebook in it.,feedback/dan/submission.html",
     ]
 
 

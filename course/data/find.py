@@ -105,7 +105,9 @@ def find(folder):
     roots = {root for root, _ in places}
     if len(roots) > 1:
         listed = "\n".join(f"  {root}" for root in sorted(roots))
-        raise DataError(f"{len(roots)} datasets lie below {folder}:\n{listed}\nName one of them.")
+        raise DataError(
+            f"{len(roots)} datasets lie below {folder}:\n{listed}\nName one of them in COURSE_DATA, or move the others away."
+        )
     found = _pair(roots.pop(), [layout for _, layout in places])
     check_class_files(here, found.pairs[0].mask.parent)
     return found

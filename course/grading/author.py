@@ -247,23 +247,35 @@ def write_exercises(source=FOLDER, target=EXERCISES, check=False):
     """Write the students' notebooks of all author notebooks in `source` to `target`.
 
     With `check`, only name those that are out of date. Returns how many were.
+
+    Raises
+    ------
+    ValueError
+        If a notebook there holds somebody's answer; nothing is written then.
     """
     changed = 0
     target = Path(target)
     find(source)
     wanted = {path.name: path for path in sorted(Path(source).glob("*.ipynb"))}
+    there_already = sorted(target.glob("*.ipynb"))
+    for there in [] if check else there_already:
+        if name := _answered(there):
+            raise ValueError(
+                f"{there} holds an answer, in the cell {name}; nothing was written. Move the "
+                "notebook elsewhere, or put its `raise NotImplementedError()` back."
+            )
     for name, path in wanted.items():
         text = notebooks.canonical(release(notebooks.read(path)))
         there = target / name
         if there.exists() and there.read_text(encoding="utf-8") == text:
             continue
         changed += 1
-        print(f"{'out of date' if check else 'written'}: {there}")
         if not check:
             target.mkdir(parents=True, exist_ok=True)
             there.write_text(text, encoding="utf-8", newline="\n")
-    for there in sorted(target.glob("*.ipynb")):
-        if there.name not in wanted:
+        print(f"{'out of date' if check else 'written'}: {there}")
+    for there in there_already:
+        if there.name not in wanted and _tasks(there):  # a student's own notes are none of ours
             changed += 1
             print(f"{'left over' if check else 'deleted'}: {there}")
             if not check:
@@ -271,6 +283,19 @@ def write_exercises(source=FOLDER, target=EXERCISES, check=False):
     if check and changed:
         print("Run `make exercises` to mend that.")
     return changed
+
+
+def _tasks(path):
+    """The cells of a notebook that are students' to write."""
+    cells = notebooks.read(path).cells
+    return [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+
+
+def _answered(path):
+    """The grade id of the first cell with an answer in it; None if all are stubs."""
+    stubs = STUB.splitlines()[-1]
+    answers = (cell for cell in _tasks(path) if stubs not in cell.source)
+    return next((cell.metadata.nbgrader.grade_id for cell in answers), None)
 
 
 def modules(assignments):

@@ -269,7 +269,10 @@ def _judged(job, end, author):
 
 
 def _failed(job, failure, author):
-    text = f"The grader could not grade it: {failure}. Run the grader again to try once more."
+    text = (
+        f"The grader could not grade it: {failure}. Running it again tries once more; where there is "
+        "a log of it, it is in the folder errors beside the gradebook."
+    )
     return _not_graded(job, author, text)
 
 

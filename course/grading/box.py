@@ -22,18 +22,18 @@ INSIDE = "/run/kernels"
 SCRATCH = confinement.SCRATCH
 # Nothing else of the instructor's environment is seen inside: it may hold tokens.
 VARIABLES = ("LANG", "LC_ALL", "TZ", "KERAS_BACKEND", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
-MEND = {
-    "bubblewrap": (
-        "Install it (Debian, Ubuntu: apt install bubblewrap). Where it is installed and refused, "
-        "user namespaces are switched off: on Ubuntu 24.04 allow them with `sysctl -w "
-        "kernel.apparmor_restrict_unprivileged_userns=0`, in a container start it with "
-        "--privileged or with --security-opt seccomp=unconfined --cap-add SYS_ADMIN."
-    ),
-    "landlock": (
-        "It needs Linux 5.13 or newer with Landlock switched on, libseccomp (apt install "
-        "libseccomp2) and the Python package pyseccomp."
-    ),
-}
+NOT_LINUX = "Grade on Linux: on Windows inside WSL 2, on a Mac in a container or virtual machine."
+NO_SECCOMP = (
+    f"Install libseccomp (Debian, Ubuntu: apt install libseccomp2), and pyseccomp: "
+    f"{sys.executable} -m pip install pyseccomp."
+)
+NO_LANDLOCK = "Linux has it from 5.13 on; the boot option lsm= must list it."
+NO_BWRAP = "Install it (Debian, Ubuntu: apt install bubblewrap)."
+REFUSED = (
+    "User namespaces are switched off: on Ubuntu 24.04 allow them with `sysctl -w "
+    "kernel.apparmor_restrict_unprivileged_userns=0`, in a container start it with "
+    "--privileged or with --security-opt seccomp=unconfined --cap-add SYS_ADMIN."
+)
 
 
 class NoBox(RuntimeError):
@@ -41,11 +41,12 @@ class NoBox(RuntimeError):
 
 
 class Found(NamedTuple):
-    """Whether a kind of box works here, and if not why."""
+    """Whether a kind of box works here, and if not why and what to do."""
 
     kind: str
     works: bool
     why: str = ""
+    remedy: str = ""
 
 
 def probe(kind):
@@ -53,24 +54,26 @@ def probe(kind):
     if kind == "none":
         return Found(kind, True)
     if not sys.platform.startswith("linux"):
-        return Found(kind, False, "only Linux has it (on Windows, grade inside WSL 2)")
+        return Found(kind, False, "only Linux has it", NOT_LINUX)
     try:
         import pyseccomp  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        return Found(kind, False, f"pyseccomp cannot be loaded: {error}")
+        return Found(kind, False, f"pyseccomp cannot be loaded: {error}", NO_SECCOMP)
     if not confinement.landlock_version():
-        return Found(kind, False, "this Linux kernel has no Landlock, or has it switched off")
+        why = "this Linux kernel has no Landlock, or has it switched off"
+        return Found(kind, False, why, NO_LANDLOCK)
     if kind == "landlock":
         return Found(kind, True)
     if shutil.which("bwrap") is None:
-        return Found(kind, False, "bwrap is not installed")
+        return Found(kind, False, "bwrap is not installed", NO_BWRAP)
     program = "from course.grading import confinement as c; c.enter_namespaces()"
     command = enclose([sys.executable, "-P", "-c", program], "/tmp")
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment(kind), timeout=60
     )
-    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return Found(kind, done.returncode == 0, "" if done.returncode == 0 else said)
+    if done.returncode == 0:
+        return Found(kind, True)
+    return Found(kind, False, (done.stderr.strip().splitlines() or ["no message"])[-1], REFUSED)
 
 
 def choose(wanted="auto"):
@@ -84,7 +87,7 @@ def choose(wanted="auto"):
         found = probe(kind)
         if found.works:
             return kind
-        reasons.append(f"{kind}: {found.why}. {MEND[kind]}")
+        reasons.append(f"{kind}: {found.why}. {found.remedy}")
     raise NoBox(
         "Students' code would run without a sandbox here, so nothing was graded.\n"
         + "\n".join(reasons)

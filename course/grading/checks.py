@@ -183,20 +183,24 @@ class Check:
         if plain(condition) is not True:
             raise CheckFailed(self._task, case, expected, got, look)
 
-    def raises(self, error, function, /, *arguments, case, look="", **named):
-        """Calling `function` with these arguments raises `error`, a built-in exception class."""
+    def raises(self, error, function, /, *arguments, case, saying="", look="", **named):
+        """Calling `function` with these arguments raises `error`, a built-in exception class.
+
+        Its message must hold the text `saying`.
+        """
         try:
             got = function(*arguments, **named)
         except Exception as raised:
             raised = student_error(raised)
             if raised.names[0] == "NotImplementedError" and error is not NotImplementedError:
                 raise NotAttempted(self._task) from None
-            if error.__name__ in raised.names:
+            if error.__name__ in raised.names and saying in raised.message:
                 return
             found = str(raised)
         else:
             found = describe(plain(got))
-        raise CheckFailed(self._task, case, f"{error.__name__} is raised", found, look)
+        wanted = f"{error.__name__} is raised" + f", its message naming {saying}" * bool(saying)
+        raise CheckFailed(self._task, case, wanted, found, look)
 
     def _compare(self, got, expected, case, look, rtol, atol):
         got, expected = plain(got), plain(expected)
@@ -301,7 +305,10 @@ def _short(value):
 
 def _number(value):
     value = value.item() if isinstance(value, np.generic) else value
-    return f"{value:.6g}" if isinstance(value, float) else str(value)[:60]
+    if not isinstance(value, float):
+        return str(value)[:60]
+    text = f"{value:.6g}"
+    return f"{text}.0" if re.fullmatch(r"-?\d+", text) else text  # 6.0 is not the integer 6
 
 
 def student_error(error):

@@ -1,9 +1,10 @@
 """``python -m course grade``: from what students handed in to a gradebook and feedback."""
 
+import argparse
 import contextlib
 import functools
-import os
 import re
+import sys
 from pathlib import Path
 
 EPILOG = """\
@@ -57,8 +58,10 @@ def run(options):
 
     Raises ValueError or FileNotFoundError, which say what to do, if nothing can be graded.
     """
-    if os.name == "nt":
-        raise ValueError("Grading needs Linux (or macOS, without a sandbox): use it inside WSL 2.")
+    if not sys.platform.startswith("linux"):
+        from .box import NOT_LINUX
+
+        raise ValueError(NOT_LINUX)
     try:
         results = _results(options)
     except FileNotFoundError:
@@ -124,15 +127,12 @@ def _grader(kind, assignments, key):
 
 def _count(text):
     if not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, not {text!r}")
     return int(text)
 
 
 def _shard(text):
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"expected I/N such as 2/4, I from 1 to N, not {text!r}")
     return int(match[1]), int(match[2])
-
-
-_count.__name__, _shard.__name__ = "number from 1 up", "part I/N, such as 2/4"  # in messages

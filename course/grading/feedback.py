@@ -17,8 +17,7 @@ from markupsafe import Markup, escape
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from .results import write_file
-from .submissions import file_name
+from .results import page_of, write_file
 
 LONGEST_SOURCE = 20_000  # characters of a cell on a page; nobody writes more by hand
 FAILURES_SHOWN = 5
@@ -71,7 +70,7 @@ def write(results, out):
     environment = _environment()
     page = environment.get_template("student.html.j2")
     for result in results:
-        path = out / _address(result)
+        path = out / page_of(result)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, page.render(result=result))
     page = environment.get_template("overview.html.j2")
@@ -149,7 +148,7 @@ def _environment():
         "set_off": set_off,
         "plural": _plural,
     }
-    environment.globals |= {"address": _address, "statuses": STATUSES}
+    environment.globals |= {"address": page_of, "statuses": STATUSES}
     return environment
 
 
@@ -189,12 +188,6 @@ def _message(task):
         name = re.search(r"`[^`]+` is not defined", task["message"])
         return f"The checks look for it, and {name[0]}" if name else ""
     return "" if task["status"] == "missing" else task["message"].removeprefix("stopped: ")
-
-
-def _address(result):
-    """Where the page of a result goes, seen from the overview."""
-    assignment = result["assignment"] or "submission"
-    return f"feedback/{file_name(result['student'])}/{file_name(assignment)}.html"
 
 
 # The overview

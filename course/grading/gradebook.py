@@ -13,10 +13,10 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from .results import write_file
+from .results import page_of, write_file
 
 COLUMNS = (
-    "student", "assignment", "task", "points", "max_points", "total", "status", "reason"
+    "student", "assignment", "task", "points", "max_points", "total", "status", "reason", "page"
 )  # fmt: skip
 # nbgrader/plugins/export.py
 NBGRADER_COLUMNS = (
@@ -50,6 +50,7 @@ def rows(results):
             "assignment": result["assignment"],
             "total": result["points"],
             "reason": result["reason"],
+            "page": page_of(result),
         }
         for task in result["tasks"]:
             yield about | {

@@ -30,6 +30,12 @@ def path_of(out, student, assignment):
     return Path(out, "results", file_name(student), f"{file_name(assignment)}.json")
 
 
+def page_of(result):
+    """Where the feedback page of a result goes, seen from the folder of the gradebook."""
+    assignment = result["assignment"] or "submission"
+    return f"feedback/{file_name(result['student'])}/{file_name(assignment)}.html"
+
+
 def not_graded(student, assignment, reason, checks=()):
     """The result of a submission that could not be graded: no points, and the reason.
 

@@ -23,13 +23,6 @@ from typing import Any, NamedTuple
 
 from .results import LARGEST
 
-try:
-    import resource
-except ImportError:  # Windows, where processes are not forked either
-    resource = None
-
-MEMORY = 4 * 2**30  # bytes that a call may allocate
-
 
 class End(NamedTuple):
     """How a call ended: what it returned, or the failure in words, with a log if there is one."""

@@ -104,6 +104,11 @@ def highlight(image, mask, id):
             "image.mean(axis=-1, keepdims=True)",
             "(image @ [0.299, 0.587, 0.114])[..., None]",
         ),
+        "rounded to the nearest": changed(
+            HIGHLIGHT,
+            "image.mean(axis=-1, keepdims=True)",
+            "image.mean(axis=-1, keepdims=True).round()",
+        ),
         "rounded up": changed(HIGHLIGHT, "image.mean(", "np.ceil(image.mean(").replace(
             "keepdims=True)", "keepdims=True))"
         ),

@@ -87,9 +87,12 @@ def relabel(mask, new_ids):
     for old, new in new_ids.items():
         table[old] = new
     if (table[mask] == 255).any():
-        raise ValueError("an id has no new one")
+        raise ValueError(f"no new id for {np.unique(mask[table[mask] == 255])}")
     return table[mask]
 """,
+        "the error does not name the id": changed(
+            RELABEL, 'f"There is no new id for {unknown}."', '"There is no new id."'
+        ),
         "gives the error back": changed(RELABEL, "raise ValueError(", "return str("),
     },
     "unknown-colors": {

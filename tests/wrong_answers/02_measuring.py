@@ -188,6 +188,11 @@ def band_accuracy(truth, guess, width):
             "cv2.dilate(truth, square) != cv2.erode(truth, square)",
             "np.abs(cv2.blur(truth.astype(float), (2 * width + 1,) * 2) - truth) > 1e-6",
         ),
+        "a cross, without the corners": changed(
+            BAND,
+            "np.ones((2 * width + 1, 2 * width + 1), np.uint8)",
+            "cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * width + 1,) * 2)",
+        ),
         "a round band": """
 def band_accuracy(truth, guess, width):
     band = np.zeros(truth.shape, bool)

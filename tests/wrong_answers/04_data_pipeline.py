@@ -207,6 +207,16 @@ def batch_rows(pictures, batch_size, seed, epoch, number):
     order = np.random.default_rng(seed * 100 + epoch).permutation(pictures)
     return order[number * batch_size : (number + 1) * batch_size]
 """,
+        "a thousand seeds at most (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    order = np.random.default_rng(1000 * epoch + seed).permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
+        "thirty-one times the seed (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    order = np.random.default_rng(31 * seed + epoch).permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
         "the order of the seed, rolled by the epoch (hidden only)": """
 def batch_rows(pictures, batch_size, seed, epoch, number):
     order = np.roll(np.random.default_rng(seed).permutation(pictures), epoch)

@@ -150,6 +150,17 @@ def stitch_all(network, picture, window, step):
             "scores[down::step, right::step] = network(np.roll(picture, (down, right), (0, 1)))"
             "[: len(scores[down::step]), : len(scores[0, right::step])]"
         ),
+        "a call for each window": """
+def stitch_all(network, picture, window, step):
+    rows, columns = (side - window + 1 for side in picture.shape)
+    return np.array([[network(picture[y : y + window, x : x + window])[0, 0]
+                      for x in range(columns)] for y in range(rows)])
+""",
+        "a shift for each window": """
+def stitch_all(network, picture, window, step):
+    rows, columns = (side - window + 1 for side in picture.shape)
+    return np.array([[network(picture[y:, x:])[0, 0] for x in range(columns)] for y in range(rows)])
+""",
         "all maps are taken for as large as the first (hidden only)": """
 def stitch_all(network, picture, window, step):
     rows, columns = network(picture).shape

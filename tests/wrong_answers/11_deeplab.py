@@ -177,6 +177,21 @@ def decoder(deep_shape, low_shape, channels, narrow, classes):
         x = layers.BatchNormalization(epsilon=1e-5)(x)
     return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
 """,
+        "a normalization and a ReLU behind the scores": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    x = layers.Concatenate()([conv(low, narrow, 1), layers.Resizing(*low_shape[:2])(deep)])
+    return keras.Model([deep, low], conv(conv(conv(x, channels, 3), channels, 3), classes, 1))
+""",
+        "no normalization (hidden tests only)": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    def bare(x, filters, window):
+        return layers.Conv2D(filters, window, padding="same", activation="relu")(x)
+    x = layers.Concatenate()([bare(low, narrow, 1), layers.Resizing(*low_shape[:2])(deep)])
+    x = bare(bare(x, channels, 3), channels, 3)
+    return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
+""",
         "softmax at the end": """
 def decoder(deep_shape, low_shape, channels, narrow, classes):
     deep, low = keras.Input(deep_shape), keras.Input(low_shape)

@@ -57,6 +57,16 @@ WRONG = {
             "    if not weights",
             "        row[start : start + rim] = row[start + tile - rim : start + tile] = 0\n    if not weights",
         ),
+        "nothing but the rim is made zero": changed(
+            changed(
+                SHARES,
+                "np.arange(1, tile + 1) - rim, np.arange(tile, 0, -1) - rim",
+                "np.arange(1, tile + 1), np.arange(tile, 0, -1)\n"
+                "        up[:rim], down[tile - rim :] = 0, 0",
+            ),
+            ".clip(0)",
+            "",
+        ),
         "the rim is not taken off": SHARES.replace(" - rim", ""),
         "the product of both ends in place of the nearer": changed(
             SHARES, "np.minimum(up, down).clip(0)", "up.clip(0) * down.clip(0)"
@@ -122,6 +132,7 @@ def tile_shares(starts, tile, length, rim):
         "turned answers are not turned back": changed(LOOKS, "np.rot90(shares, -turns)", "shares")
         .replace("total + ", "total + np.resize(")
         .replace("[:, ::step]\n    return", "[:, ::step], image.shape)\n    return"),
+        "four turns, no mirror": changed(LOOKS, "in (1, -1)", "in (1, 1)"),
         "mirrors are not undone": changed(LOOKS, "-turns)[:, ::step]", "-turns)"),
         "undone in the order in which it was done": changed(
             LOOKS, "np.rot90(shares, -turns)[:, ::step]", "np.rot90(shares[:, ::step], -turns)"
