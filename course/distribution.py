@@ -83,7 +83,7 @@ def even(batches, names):
     are devices: that changes no mean and no metric, and takes as long as on one.
     """
     n = max(1, len(names))
-    if len(batches.samples) % n == 0:
+    if batches.batch_size % n == 0 and len(batches.samples) % n == 0:
         return batches
     return _Repeated(batches.samples, batches.batch_size, n)
 
@@ -139,7 +139,7 @@ class _Gathered(keras.losses.Loss):
         if context is None:  # the model is being built
             return self.loss(y_true, y_pred, sample_weight)
         y_true, y_pred = self._gather(context, y_true), self._gather(context, y_pred)
-        # Keras adds the gradients of all devices up, and each has that of the whole.
+        # Each device computes the loss of the whole, and gathering adds up their gradients.
         return self.loss(y_true, y_pred, sample_weight) / context.num_replicas_in_sync
 
     def _gather(self, context, part):

@@ -134,8 +134,8 @@ def _scale(dataset):
 
 def _cache():
     for folder in environment.cache_folders():
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if os.access(there, os.W_OK):
+        there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+        if os.path.isdir(there) and os.access(there, os.W_OK):
             free = shutil.disk_usage(there).free
             remedy = (
                 f"Free some space, or set COURSE_CACHE to a folder with {SPACE / 1e9:.0f} GB."

@@ -8,7 +8,7 @@ ground truth of a split, with pixels pooled over the whole split and class 0
     mean_iou(cm)
 
 :class:`MeanIoU` is the same number for ``model.compile(metrics=[...])``.
-Averaging the IoUs of single pictures instead gives another, larger figure.
+Averaging the IoUs of single pictures instead gives another figure, often a larger one.
 """
 
 import cv2
@@ -365,10 +365,11 @@ def _check_range(name, ids, keep, classes):
     if bad.any():
         place = np.unravel_index(bad.argmax(), bad.shape)
         value = ids[place]
+        hint = f" Pass ignore={value} if it marks pixels to leave out." if name == "truth" else ""
         raise ValueError(
             f"{name} holds the id {value} in {np.count_nonzero(bad & (ids == value))} places, the first at "
-            f"{tuple(map(int, place))}, but the {classes} classes have ids 0 to {classes - 1}. "
-            f"Pass ignore={value} if it marks pixels to leave out."
+            f"{tuple(map(int, place))}, but the {classes} classes have ids 0 to {classes - 1}."
+            f"{hint}"
         )
 
 

@@ -79,9 +79,9 @@ def fit(
     train, validation : course.data.Samples
     epochs, batch_size : int
     learning_rate : float
-        The peak, reached after the warm-up.
+        Of the first step of a fall by half a cosine: :func:`learning_rate_at` of each epoch.
     loss : keras.losses.Loss, optional
-        :func:`weighted_cross_entropy` of `train` by default.
+        :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores.
     augment : callable or None
     seed : int
         Of the batches' order and augmentation.
@@ -101,7 +101,8 @@ def fit(
     FloatingPointError
         If the loss is no longer a number; the best weights so far are kept.
     ValueError
-        If `folder` holds the state of another run, or one that cannot be read.
+        If a mask holds an id that is no class and not ignored. If `folder` holds the state of
+        another run, or one that cannot be read; what `augment` does is not compared.
 
     Notes
     -----
@@ -116,13 +117,17 @@ def fit(
     if len(names) > 1:
         print(f"Training on {len(names)} {names[0].split(':')[0].upper()}s.")
     checks = validation is not None and distribution.even(Batches(validation, batch_size), names)
-    loss = loss or weighted_cross_entropy(train, model.output_shape[-1])
+    classes = model.output_shape[-1]
+    for samples in filter(None, (train, validation)):
+        _check_ids(samples, classes, UNLABELED if loss is None else _ignored(loss))
+    loss = loss or weighted_cross_entropy(train, classes)
     run = {
         "epochs": epochs,
         "pictures": len(train),
         "validation pictures": len(validation) if validation is not None else 0,
         "batch size": batches.batch_size,
         "learning rate": learning_rate,
+        "loss": getattr(loss, "name", str(loss)),
         "seed": seed,
         "parameters": model.count_params(),
     }
@@ -149,9 +154,11 @@ def fit(
                 ],
                 verbose=0,
             )
-        except KeyboardInterrupt:
+        except BaseException as error:
             # JAX gives a step's state away to the next: of a step broken off, nothing is left.
             _set_random_states(trained, keeper.random)
+            if not isinstance(error, KeyboardInterrupt):
+                raise
             print(f"Interrupted in epoch {len(keeper.history) + 1} of {epochs}; {keeper.kept}.")
         finally:
             keeper.bar.close()
@@ -170,14 +177,38 @@ def fit(
 def compile(model, train, learning_rate=4e-3, loss=None):
     """Give `model` the optimizer, loss and metric that :func:`fit` trains with; the arguments are its."""
     classes = model.output_shape[-1]
+    loss = loss or weighted_cross_entropy(train, classes)
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss=loss or weighted_cross_entropy(train, classes),
-        metrics=[MeanIoU(classes=classes, ignore=UNLABELED, name="mean_iou")],
+        loss=loss,
+        metrics=[MeanIoU(classes=classes, ignore=_ignored(loss), name="mean_iou")],
         jit_compile=environment.compiles(),
     )
     # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
+
+
+def _ignored(loss):
+    """The id whose pixels `loss` leaves out; `unlabeled` where it does not say."""
+    while not hasattr(loss, "ignore"):
+        parts = getattr(loss, "losses", None) or [getattr(loss, "loss", None)]
+        if parts[0] is None:
+            return UNLABELED
+        loss = parts[0]
+    return loss.ignore
+
+
+def _check_ids(samples, classes, ignore):
+    """Raise for a mask with an id that is no class: it would make the loss nan, many steps later."""
+    for name, mask in zip(samples.names, samples.masks, strict=True):
+        wrong = np.setdiff1d(
+            np.unique(mask), [*range(classes), *([] if ignore is None else [ignore])]
+        )
+        if len(wrong):
+            raise ValueError(
+                f"The mask of {name} holds the id {wrong[0]}, but the network has {classes} classes, 0 to "
+                f"{classes - 1}. Give it a class, or leave such pixels out by a loss that ignores them."
+            )
 
 
 @contextlib.contextmanager
@@ -191,7 +222,8 @@ def precision(model, policy):
         yield
         return
     layers = [layer for layer in _layers(model) if layer.dtype_policy.name == "float32"]
-    outputs = set(model.output_names)
+    # Of Keras's own kinds, only a Functional has names of its outputs.
+    outputs = set(getattr(model, "output_names", [model.layers[-1].name]))
     for layer in layers:
         if layer.name not in outputs:
             layer.dtype_policy = policy

@@ -238,6 +238,7 @@ def test_a_logit_that_is_no_number_is_refused(value):
         {"smoothness": -0.5},
         {"iterations": 0},
         {"iterations": 2.5},
+        {"iterations": 2.0},
         {"stride": 0},
         {"stride": 1.5},
     ],

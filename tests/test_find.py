@@ -173,6 +173,15 @@ def test_unreadable_folder_elsewhere_does_not_hinder(open_folder, make_dataset):
     (open_folder / "lost+found").chmod(0o755)
 
 
+@pytest.mark.parametrize("name", ["dataset", "images", "train"])
+def test_what_lies_beside_the_named_folder_is_not_taken_for_it(name, tmp_path, make_dataset):
+    make_dataset(tmp_path / "elsewhere")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "notes.txt").touch()
+    with pytest.raises(NoDatasetError, match=f"at or below {tmp_path / name}"):
+        find(tmp_path / name)
+
+
 def test_two_datasets(tmp_path, make_dataset):
     make_dataset(tmp_path / "old")
     make_dataset(tmp_path / "new")

@@ -36,7 +36,7 @@ def test_logits_are_as_large_as_the_picture(size):
     assert logits.dtype == np.float32
 
 
-def test_it_has_a_tenth_of_a_unets_parameters_or_less_a_channel():
+def test_it_has_less_than_an_eighth_of_a_unets_parameters():
     assert mobile_unet(16).count_params() < small_unet(16).count_params() / 8
 
 

@@ -23,6 +23,7 @@ from course.classes import UNLABELED
 from course.data import Augmentation, Batches, Samples
 from course.inference import confusion
 from course.layers import upsample
+from course.losses import CrossEntropy, SoftDice, Sum
 from course.models.deeplab import deeplab_v3plus
 from course.models.fcn import small_fcn
 from course.models.mobile import mobile_unet
@@ -400,6 +401,40 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates[1] == pytest.approx((1 + math.cos(math.pi / 10)) / 2)
     assert all(later < earlier for earlier, later in itertools.pairwise(rates[1:]))
     assert 0 < rates[-1] < 0.05
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_an_id_that_is_no_class_is_named_before_training(part):
+    samples = {"train": make_samples(2), "validation": make_samples(3)}
+    samples[part].masks[1, 2, 3] = 200
+    model, name = make_model(), samples[part].names[1]
+    with pytest.raises(ValueError, match=rf"mask of {name} holds the id 200.*{CLASSES} classes"):
+        fit(model, samples["train"], samples["validation"], epochs=1)
+
+
+def test_the_mean_iou_leaves_out_what_the_loss_ignores():
+    samples = make_samples(1)
+    samples.masks[:, 0] = 255
+    for loss in (CrossEntropy(ignore=255), Sum([CrossEntropy(ignore=255)])):
+        history = fit(make_model(), samples, samples, epochs=1, loss=loss)
+        assert np.isfinite(history.curves["val_mean_iou"]).all()
+
+
+def test_a_run_with_another_loss_is_another_run(tmp_path):
+    samples = make_samples(1)
+    fit(make_model(), samples, epochs=1, loss=CrossEntropy(), folder=tmp_path)
+    with pytest.raises(ValueError, match="another run: loss cross_entropy there, soft_dice here"):
+        fit(make_model(), samples, epochs=1, loss=SoftDice(), folder=tmp_path)
+
+
+def test_a_sequential_model_trains_in_half_precision(monkeypatch):
+    monkeypatch.setenv("COURSE_PRECISION", "mixed_bfloat16")
+    convolution = keras.layers.Conv2D(CLASSES, 1)
+    samples = make_samples(1)
+    model = keras.Sequential([keras.Input((*samples.images.shape[1:3], 3)), convolution])
+    with training.precision(model, "mixed_bfloat16"):
+        assert convolution.compute_dtype == "float32"
+    assert np.isfinite(fit(model, samples, epochs=1).curves["loss"]).all()
 
 
 def test_rare_classes_weigh_more_but_not_without_limit():

@@ -385,6 +385,8 @@ def test_a_way_up_that_ends_early_enlarges_its_scores_bilinearly(stride):
     assert scores.shape[:2] == (64 // stride, 64 // stride)
     enlarged = cv2.resize(scores, (64, 64), interpolation=cv2.INTER_LINEAR)
     assert_close(got, enlarged[:33, :47])
+    for size in ((64, 96), (50, 70)):  # one network takes any, one after the other
+        assert model.predict_on_batch(pictures(1, *size)).shape[1:3] == size
 
 
 def test_a_stride_that_no_way_up_ends_at_is_refused():

@@ -122,6 +122,7 @@ def load_samples(pairs, size, workers=None):
     none can, the samples stay in memory and a line says so.
     """
     pairs = sorted(pairs, key=lambda pair: (PARTS.index(part_of(pair.name)), pair.name))
+    size = tuple(int(n) for n in size)
     workers = workers or os.cpu_count() or 1
     troubles = []
     for base in environment.cache_folders():
@@ -239,7 +240,7 @@ def _sweep(base):
 
 def _key(pairs, size, base, workers):
     """The name of a cache: a digest of every file's content, of the names, and of `size`."""
-    with ThreadPoolExecutor(workers) as pool, _Digests(base) as digests:
+    with _Digests(base) as digests, ThreadPoolExecutor(workers) as pool:
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
         contents = list(pool.map(digests.of, files))
     labels = [[pair.name, pair.colored] for pair in pairs]

@@ -93,7 +93,16 @@ def find(folder):
     places, here = _places(folder, closed), folder
     while not places and here.name in INSIDE:
         here = here.parent
-        places = _places(here, closed)
+        # Of what lies above, only what the named folder is a part of.
+        places = [
+            (root, layout)
+            for root, layout in _places(here, closed)
+            if any(
+                folder in (part, *part.parents)
+                for every in LAYOUTS
+                for part in (root / every.images, _masks(root, every))
+            )
+        ]
     if not places:
         unread = "".join(f"\nThis folder could not be read: {path}." for path in closed[:3])
         expected = "\n".join(f"  {layout.images}  with  {layout.masks}" for layout in LAYOUTS[:5])

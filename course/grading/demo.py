@@ -5,7 +5,9 @@ Every student is named after what they did. The same author notebooks give the s
 
 import ast
 import copy
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +81,9 @@ def make(folder, author=FOLDER):
         print(f"\nFive of them handed in {name} too.")
     options = "" if author == FOLDER else f" --author {shlex.quote(str(author))}"
     submitted, graded = (shlex.quote(str(folder / part)) for part in ("submitted", "graded"))
-    print(f"\nGrade them with\n\n  python -m course grade {submitted}{options} --out {graded}")
+    python = os.path.relpath(sys.executable)
+    python = shlex.quote(sys.executable if python.startswith(os.pardir) else python)
+    print(f"\nGrade them with\n\n  {python} -m course grade {submitted}{options} --out {graded}")
 
 
 def _write(folder, author, name, wanted):

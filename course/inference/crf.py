@@ -17,6 +17,7 @@ sums are exact, and only some of the pixels vote, to keep them affordable. All o
 it is numpy, whatever the backend of the network.
 """
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ class DenseCRF:
                 )
         for name in ("iterations", "stride"):
             value = getattr(self, name)
-            if value < 1 or value != int(value):
+            if value < 1 or not isinstance(value, numbers.Integral):
                 raise ValueError(f"{name} must be a whole number of 1 or more, not {value}.")
 
     def __call__(self, images, logits):
@@ -109,7 +110,7 @@ class DenseCRF:
         """
         images, logits = np.asarray(images), np.asarray(logits)
         _check(images, logits)
-        revised = np.empty(logits.shape, np.result_type(logits, np.float32))
+        revised = np.empty(logits.shape, "float64" if logits.dtype == "float64" else "float32")
         if images.ndim == 3:
             revised[...] = self._revise(images, logits.astype(revised.dtype))
         else:

@@ -66,11 +66,14 @@ def effective_number_weights(counts, beta, ignore=UNLABELED):
 def _check_counts(counts, ignore):
     """Counts as a new float64 array (pictures, classes), those of `ignore` 0."""
     counts = np.atleast_2d(np.array(counts, dtype=np.float64))
-    if counts.ndim != 2 or not np.all(counts >= 0):
+    if counts.ndim != 2:
         raise ValueError(
-            f"Expected pixel counts >= 0 of shape (pictures, classes), but got {counts.shape}."
+            f"Expected pixel counts of shape (pictures, classes), but got {counts.shape}."
         )
-    if ignore is not None:
+    wrong = counts[~(np.isfinite(counts) & (counts >= 0))]
+    if len(wrong):
+        raise ValueError(f"Pixel counts are numbers from 0 up, but {wrong[0]:g} is among them.")
+    if ignore is not None and 0 <= ignore < counts.shape[1]:
         counts[:, ignore] = 0
     if not counts.any():
         raise ValueError("There is no labelled pixel in these counts, so there are no frequencies.")

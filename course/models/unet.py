@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from course.classes import NUM_CLASSES
-from course.layers import CropLike, MirrorPad
+from course.layers import CropLike, MirrorPad, ResizeLike
 from course.models.backbones import backbone
 
 PADDINGS = ("valid", "same")
@@ -131,7 +131,8 @@ def backbone_unet(
     if stride not in (1, 2, 4, 8, 16):
         raise ValueError(f"stride says where the way up ends: 1, 2, 4, 8 or 16, not {stride!r}.")
     images = keras.Input((*size, 3), name="images")
-    features = backbone(name, MirrorPad(32, name="pad")(images), width, weights)
+    padded = MirrorPad(32, name="pad")(images)
+    features = backbone(name, padded, width, weights)
     x = features[32]
     for at in (level for level in (16, 8, 4, 2, 1) if level >= stride):
         channels, level = decoder_width * at, f"up_{at}"
@@ -139,7 +140,7 @@ def backbone_unet(
         if at in features:
             x = layers.Concatenate(name=f"{level}_join")([features[at], x])
         x = _convolve(x, channels, 2, level, "same", batch_norm=True)
-    return _score(images, x, classes, "same", f"{name}_unet", stride)
+    return _score(images, x, classes, "same", f"{name}_unet", padded if stride > 1 else None)
 
 
 def output_size(size, depth=4):
@@ -225,13 +226,13 @@ def _convolve(x, channels, number, name, padding, batch_norm):
     return x
 
 
-def _score(images, x, classes, padding, name, stride=1):
+def _score(images, x, classes, padding, name, enlarged_to=None):
     # Logits in float32 also where the rest computes in half precision.
     if padding == "valid":
         x = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
     else:
         x = layers.Conv2D(classes, 1, name="score")(x)
-        if stride > 1:
-            x = layers.UpSampling2D(stride, interpolation="bilinear", name="enlarge")(x)
+        if enlarged_to is not None:
+            x = ResizeLike(name="enlarge")([x, enlarged_to])
         x = CropLike(name="logits", dtype="float32")([x, images])
     return keras.Model(images, x, name=name)

@@ -36,13 +36,14 @@ def kernel_environment(**settings):
     """Environment variables for a lesson's kernel: ours, then `settings`.
 
     The kernel imports the `course` that runs it. It works in the notebook's folder, so a relative
-    ``COURSE_DATA`` is made absolute here.
+    ``COURSE_DATA`` or ``COURSE_CACHE`` is made absolute here.
     """
     path = os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     environment = {"COURSE_PROGRESS": "0"} | os.environ | {"PYTHONPATH": path} | settings
-    data = environment.get("COURSE_DATA")
-    if data and data != "synthetic":
-        environment["COURSE_DATA"] = os.path.abspath(data)
+    for name in ("COURSE_DATA", "COURSE_CACHE"):
+        folder = environment.get(name, "").strip()
+        if folder and (name, folder) != ("COURSE_DATA", "synthetic"):
+            environment[name] = os.path.abspath(os.path.expanduser(folder))
     return environment
 
 

@@ -148,7 +148,8 @@ def _fetch(application):
     except Exception as error:
         # Keras wraps what urllib raised in a bare Exception.
         cause = error.__context__ or error
-        offline = isinstance(cause, OSError) and not isinstance(cause, urllib.error.HTTPError)
+        unreached = (urllib.error.URLError, TimeoutError, ConnectionError)
+        offline = isinstance(cause, unreached) and not isinstance(cause, urllib.error.HTTPError)
         raise _Unreachable("no network" if offline else cause) from error
     finally:
         socket.setdefaulttimeout(before)
