@@ -17,7 +17,8 @@ class SoftDice(PixelLoss):
     """1 - Dice, with probabilities in place of guesses, mean over the classes present.
 
     For a class of truth t (0 or 1), probability p and the pixel's `sample_weight`
-    w: Dice = 2 sum(w p t) / (sum(w p) + sum(w t)). Where all p are 0 or 1 and w is 1, this is :func:`course.metrics.dice`. The sums run over all pictures of the
+    w: Dice = 2 sum(w p t) / (sum(w p) + sum(w t)). Where all p are 0 or 1 and w
+    is 1, this is :func:`course.metrics.dice`. The sums run over all pictures of the
     batch; no smoothing term is needed, for a class present makes them positive.
     Called as :class:`PixelLoss` says.
 
