@@ -30,9 +30,9 @@ from benchmarks.recipe import BASE, TRUTH
 from course import data, environment
 
 OURS = {
-    "FCN-8s": replace(BASE, network="FCN-8s", width=16),
-    "U-Net": replace(BASE, network="U-Net, residual"),
-    "DeepLabV3+": BASE,
+    "FCN-8s": BASE,
+    "U-Net": replace(BASE, network="U-Net, residual", width=32),
+    "DeepLabV3+": replace(BASE, network="DeepLabV3+", width=32),
 }
 PEERS_ENVIRONMENT = Path("build/peers")
 
@@ -41,7 +41,9 @@ def our_rows(name, dataset, truth, rare, minutes, rate, seed):
     """Train a network of the course for each of `minutes`, each time anew; its rows."""
     how = replace(OURS[name], rate=rate) if rate else OURS[name]
     for length in minutes:
-        model, told = recipe.train(how, dataset, length, seed)
+        (seconds,) = recipe.seconds_an_epoch([how], dataset, seed)
+        epochs = max(1, round(60 * length / seconds))
+        model, told = recipe.train(how, dataset, epochs, seed)
         scores = results.scores(truth, recipe.guesses(model, how, dataset), rare)
         yield {
             "source": "the course",
@@ -50,6 +52,7 @@ def our_rows(name, dataset, truth, rare, minutes, rate, seed):
             "size": how.size,
             "precision": how.precision,
             "minutes": length,
+            "seconds an epoch": round(seconds, 2),
             **told,
             **scores,
         }

@@ -1,9 +1,10 @@
 """What gives the most mean IoU a minute: one recipe, then one change of it at a time.
 
-``python -m benchmarks.recipe [CHANGE …] [--minutes M] [--seeds S …]`` trains the base recipe, a DeepLabV3+
-over a residual trunk with strides, for so many minutes as :mod:`benchmarks.accuracy` counts them, then the
-same with each change. All that is not for validation is trained on; scores are taken at 400×600 pixels.
-Each run goes to the results as it ends.
+``python -m benchmarks.recipe [CHANGE …] [--epochs E] [--seeds S …]`` trains the base recipe, FCN-8s of
+width 16, for so many epochs, and each change of it for as many as fit into the same time: a step of its own
+is timed beside one of the base's, in turn, so that a machine which other work slows down shortens no run.
+All that is not for validation is trained on; scores are taken at 400×600 pixels. Each run goes to the
+results as it ends.
 """
 
 import argparse
@@ -48,8 +49,8 @@ class Recipe:
     average    momentum of the moving average of the weights that it is scored with; 0 for the last weights
     """
 
-    network: str = "DeepLabV3+"
-    width: int = 32
+    network: str = "FCN-8s"
+    width: int = 16
     size: tuple[int, int] = (192, 288)
     pictures: tuple[int, int] | None = TRUTH
     windows: bool = False
@@ -117,14 +118,19 @@ CHANGES = {
     "twice the rate": {"rate": 4e-3},
     "averaged weights": {"average": 0.99},
     "float32": {"precision": "float32"},
+    "width 12": {"width": 12},
     "width 24": {"width": 24},
-    "width 48": {"width": 48},
-    "FCN-8s of width 16": {"network": "FCN-8s", "width": 16},
-    "FCN-8s of width 24": {"network": "FCN-8s", "width": 24},
-    "FCN-8s": {"network": "FCN-8s"},
-    "residual U-Net": {"network": "U-Net, residual"},
-    "plain U-Net": {"network": "U-Net", "width": 16},
-    "separable convolutions": {"network": "DeepLabV3+, separable"},
+    "width 32": {"width": 32},
+    "DeepLabV3+ of width 32": {"network": "DeepLabV3+", "width": 32},
+    "DeepLabV3+ of width 24": {"network": "DeepLabV3+", "width": 24},
+    "DeepLabV3+ of width 24, its trunk trained on scenes": {
+        "network": "DeepLabV3+",
+        "width": 24,
+        "weights": "scenes",
+    },
+    "DeepLabV3+ of width 32, separable": {"network": "DeepLabV3+, separable", "width": 32},
+    "U-Net of width 32, residual": {"network": "U-Net, residual", "width": 32},
+    "U-Net of width 16, plain": {"network": "U-Net"},
     "pictures of 144×216": {"size": (144, 216)},
     "pictures of 256×384": {"size": (256, 384)},
     "scaled before the augmentation": {"pictures": None},
@@ -136,7 +142,6 @@ CHANGES = {
     "and Dice": {"loss": "and Dice"},
     "zoom up to 1.6": {"zoom": 1.6},
     "no change of light": {"light": 0.0},
-    "trunk of width 24, trained on scenes": {"width": 24, "weights": "scenes"},
 }
 
 
@@ -148,20 +153,21 @@ def pictures(dataset, size):
     return Samples(names, samples.images[rows], samples.masks[rows]), samples.split("validation")
 
 
-def train(recipe, dataset, minutes, seed):
-    """Train for as many epochs as fit into `minutes`; the network, and what there is to tell."""
+def materials(recipe, dataset, seed):
+    """What a recipe trains on: its samples, its augmentation, its loss and its batches."""
     samples, _ = pictures(dataset, recipe.pictures or recipe.size)
     size = None if recipe.windows else recipe.size
     augment = Augmentation(zoom=recipe.zoom, light=recipe.light, size=size)
     if recipe.windows:
         augment = RandomCrops(recipe.size, augment)
     counts = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks)
-    loss = LOSSES[recipe.loss](counts)
     batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
-    keras.utils.set_random_seed(seed)
-    with averaging(recipe.average):
-        seconds = seconds_a_step(NETWORKS[recipe.network](recipe), batches, recipe, loss)
-    epochs = max(1, round(60 * minutes / seconds / len(batches)))
+    return samples, augment, LOSSES[recipe.loss](counts), batches
+
+
+def train(recipe, dataset, epochs, seed):
+    """Train for so many epochs; the network, and what there is to tell."""
+    samples, augment, loss, batches = materials(recipe, dataset, seed)
     keras.utils.set_random_seed(seed)
     model = NETWORKS[recipe.network](recipe)
     with (
@@ -181,7 +187,6 @@ def train(recipe, dataset, minutes, seed):
         model.optimizer.finalize_variable_values(model.trainable_variables)
     about = {
         "parameters": model.count_params(),
-        "seconds a step": round(seconds, 4),
         "epochs": epochs,
         "steps": epochs * len(batches),
         "seconds": round(history.seconds, 1),
@@ -198,19 +203,32 @@ def averaging(momentum):
     return mock.patch.object(keras.optimizers, "Adam", adam)
 
 
-def seconds_a_step(model, batches, recipe, loss):
-    """Of a model that is thrown away: what it costs to trace and to start is no training.
+def seconds_an_epoch(recipes, dataset, seed):
+    """What an epoch of each recipe takes: its batches times the median of its steps, taken in turn.
 
-    Its batch is part of a step, for it is made by the same cores.
+    Of models that are thrown away: what it costs to trace and to start is no training. A batch is part
+    of its step, for it is made by the same cores.
     """
-    taken = []
-    with training.precision(model, recipe.precision):
-        training.compile(model, batches.samples, recipe.rate, loss)
+    taken = [[] for _ in recipes]
+    with contextlib.ExitStack() as stack:
+        steps = []
+        for recipe in recipes:
+            samples, _, loss, batches = materials(recipe, dataset, seed)
+            keras.utils.set_random_seed(seed)
+            model = NETWORKS[recipe.network](recipe)
+            stack.enter_context(training.precision(model, recipe.precision))
+            with averaging(recipe.average):
+                training.compile(model, samples, recipe.rate, loss)
+            steps.append((model, batches))
         for i in range(WARM_UP + TIMED):
-            start = time.perf_counter()
-            model.train_on_batch(*batches[i % len(batches)])
-            taken.append(time.perf_counter() - start)
-    return statistics.median(taken[WARM_UP:])
+            for (model, batches), times in zip(steps, taken, strict=True):
+                start = time.perf_counter()
+                model.train_on_batch(*batches[i % len(batches)])
+                times.append(time.perf_counter() - start)
+    return [
+        len(batches) * statistics.median(times[WARM_UP:])
+        for (_, batches), times in zip(steps, taken, strict=True)
+    ]
 
 
 def guesses(model, recipe, dataset):
@@ -224,7 +242,7 @@ def guesses(model, recipe, dataset):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("changes", nargs="*", choices=[*CHANGES, []], metavar="CHANGE")
-    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--epochs", type=int, default=24, help="of the base")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     options = parser.parse_args()
     environment.setup()
@@ -240,13 +258,20 @@ def main():
             recipe = replace(BASE, **CHANGES[name])
             # How it is scored changes nothing of the training.
             if replace(recipe, views=False, look=None) != trained:
-                model, told = train(recipe, dataset, options.minutes, seed)
                 trained = replace(recipe, views=False, look=None)
-            row = {"change": name, "minutes": options.minutes, "seed": seed, **told}
+                cost, epochs = 1.0, options.epochs
+                if trained != BASE:
+                    ours, base = seconds_an_epoch([trained, BASE], dataset, seed)
+                    cost = ours / base
+                    epochs = max(1, round(options.epochs / cost))
+                model, told = train(trained, dataset, epochs, seed)
+            row = {"change": name, "base's epochs": options.epochs, "seed": seed}
+            row |= {"cost of an epoch": round(cost, 3), **told}
             row |= results.scores(truth.masks, guesses(model, recipe, dataset), rare)
-            results.update(*("recipe", dataset, scale, about, [row], ("minutes", "change", "seed")))
+            key = ("base's epochs", "change", "seed")
+            results.update("recipe", dataset, scale, about, [row], key)
             print(
-                f"{name:26s} {row['minutes']:4g} min  {row['epochs']:3d} epochs  "
+                f"{name:26s} an epoch {cost:5.2f}  {row['epochs']:3d} epochs {row['seconds']:5.0f} s  "
                 f"mIoU {row['mIoU']:.3f}  fwIoU {row['fwIoU']:.3f}  accuracy {row['accuracy']:.3f}",
                 flush=True,
             )

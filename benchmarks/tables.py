@@ -349,16 +349,21 @@ def accuracy():
 def recipe():
     found = rows("recipe-real-laptop")
     keys = ["mIoU", "fwIoU", "accuracy", "rare IoU"]
-    changes = dict.fromkeys(["base", *values(found, "change")])
+    runs = {}
+    for row in found:
+        runs.setdefault((row["base's epochs"], row["change"]), []).append(row)
     lines = []
-    for minutes in sorted(set(values(found, "minutes"))):
-        for change in changes:
-            some = [r for r in found if (r["minutes"], r["change"]) == (minutes, change)]
-            if some:
-                line = [f"{minutes:g}", change, spread(values(some, "seconds a step"), 3)]
-                line += [spread(values(some, "epochs"), 0), len(some)]
-                lines.append([*line, *(spread(values(some, key)) for key in keys)])
-    return markdown(["minutes", "change", "seconds a step", "epochs", "seeds", *keys], lines)
+    for some in sorted(runs.values(), key=_budget_and_score):
+        line = [some[0]["base's epochs"], some[0]["change"]]
+        line += [f"{some[0]['parameters'] / 1e6:.1f} M"]
+        line += [spread(values(some, "cost of an epoch"), 2), spread(values(some, "epochs"), 0)]
+        lines.append([*line, len(some), *(mean(values(some, key)) for key in keys)])
+    head = ["base's epochs", "change", "parameters", "cost of an epoch", "epochs", "seeds", *keys]
+    return markdown(head, lines)
+
+
+def _budget_and_score(some):
+    return some[0]["base's epochs"], -statistics.fmean(values(some, "mIoU"))
 
 
 def lessons():

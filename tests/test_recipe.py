@@ -1,5 +1,6 @@
 """The recipe's benchmark: what it trains on, for how long, and that each change is one."""
 
+import json
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -19,6 +20,9 @@ NAMES = tuple(f"{number:03d}" for number in range(20))
 
 class Tiny:
     """A dataset of noise at any size."""
+
+    title = "Noise"
+    synthetic = True
 
     def at(self, size):
         rng = np.random.default_rng(0)
@@ -44,32 +48,71 @@ def test_every_change_is_of_the_base_and_changes_something():
         assert changed["loss"] in recipe.LOSSES
 
 
-def test_a_run_takes_as_many_epochs_as_fit(monkeypatch):
+SMALL = replace(recipe.BASE, width=2, size=(32, 48), pictures=None)
+
+
+def test_a_run_is_as_its_recipe_says(monkeypatch):
     fitted = {}
 
     def fit(model, samples, **options):
         fitted.update(options, precision=environment.precision())
         return SimpleNamespace(seconds=1.0, curves={"loss": [2.0]})
 
-    monkeypatch.setattr(recipe, "seconds_a_step", lambda *of: 0.5)
     monkeypatch.setattr(recipe.training, "fit", fit)
-    small = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), pictures=None)
     before = environment.precision()
-    train, _ = recipe.pictures(Tiny(), small.size)
-    _, told = recipe.train(small, Tiny(), minutes=1, seed=0)
-    epochs = round(60 / 0.5 / (len(train) // small.batch))
-    assert told["epochs"] == fitted["epochs"] == epochs
-    assert told["steps"] == epochs * (len(train) // small.batch)
-    assert (fitted["learning_rate"], fitted["batch_size"]) == (small.rate, small.batch)
-    assert fitted["precision"] == small.precision != before
+    train, _ = recipe.pictures(Tiny(), SMALL.size)
+    _, told = recipe.train(SMALL, Tiny(), epochs=3, seed=0)
+    assert told["epochs"] == fitted["epochs"] == 3
+    assert told["steps"] == 3 * (len(train) // SMALL.batch)
+    assert (fitted["learning_rate"], fitted["batch_size"]) == (SMALL.rate, SMALL.batch)
+    assert fitted["precision"] == SMALL.precision != before
     assert environment.precision() == before  # what is trained next in this process is not touched
 
 
-def test_averaged_weights_are_what_is_scored(monkeypatch):
-    monkeypatch.setattr(recipe, "seconds_a_step", lambda *of: 10.0)
-    small = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), pictures=None)
-    last, _ = recipe.train(small, Tiny(), minutes=1, seed=0)
-    model, _ = recipe.train(replace(small, average=0.5), Tiny(), minutes=1, seed=0)
+def test_an_epoch_is_all_its_batches(monkeypatch):
+    # A clock that only training moves: a second a step of the first recipe, three of the second.
+    clock = [0.0]
+    monkeypatch.setattr(recipe.time, "perf_counter", lambda: clock[0])
+    step = keras.Model.train_on_batch
+
+    def timed(model, images, masks):
+        clock[0] += 1.0 if len(images) == SMALL.batch else 3.0
+        return step(model, images, masks)
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", timed)
+    train, _ = recipe.pictures(Tiny(), SMALL.size)
+    larger = replace(SMALL, batch=8)
+    seconds = recipe.seconds_an_epoch([SMALL, larger], Tiny(), seed=0)
+    assert seconds == [len(train) // 4 * 1.0, len(train) // 8 * 3.0]
+
+
+def test_a_change_is_trained_for_as_long_as_the_base(monkeypatch, tmp_path):
+    monkeypatch.setattr(recipe.results, "RESULTS", tmp_path)
+    monkeypatch.setattr(recipe.data, "load", lambda: Tiny())
+    monkeypatch.setattr(recipe, "TRUTH", SMALL.size)
+    monkeypatch.setattr(recipe, "BASE", SMALL)
+    monkeypatch.setattr(recipe, "seconds_an_epoch", lambda recipes, *of: [1.5, 1.0])
+    trained = []
+
+    def train(how, dataset, epochs, seed):
+        trained.append((how, epochs))
+        return recipe.NETWORKS[how.network](how), {"epochs": epochs, "seconds": 1.0}
+
+    monkeypatch.setattr(recipe, "train", train)
+    changes = ["base", "scored on four views", "twice the rate"]
+    monkeypatch.setattr("sys.argv", ["recipe", *changes, "--epochs", "6"])
+    recipe.main()
+    # Four views are of the base that has been trained.
+    assert trained == [(SMALL, 6), (replace(SMALL, rate=2 * SMALL.rate), 4)]
+    (file,) = tmp_path.iterdir()
+    rows = {row["change"]: row for row in json.loads(file.read_text())["rows"]}
+    assert list(rows) == changes
+    assert [row["cost of an epoch"] for row in rows.values()] == [1.0, 1.0, 1.5]
+
+
+def test_averaged_weights_are_what_is_scored():
+    last, _ = recipe.train(SMALL, Tiny(), epochs=1, seed=0)
+    model, _ = recipe.train(replace(SMALL, average=0.5), Tiny(), epochs=1, seed=0)
     first = (one.trainable_variables[0].numpy() for one in (last, model))
     assert not np.array_equal(*first)
     optimizers = [one.optimizer for one in (last, model)]
@@ -81,8 +124,8 @@ def test_averaged_weights_are_what_is_scored(monkeypatch):
 @pytest.mark.parametrize("views", [False, True])
 def test_labels_are_as_large_as_the_truth(monkeypatch, views):
     monkeypatch.setattr(recipe, "TRUTH", (16, 24))
-    how = replace(recipe.BASE, network="FCN-8s", width=2, size=(32, 48), views=views)
-    model = recipe.NETWORKS["FCN-8s"](how)
+    how = replace(SMALL, views=views)
+    model = recipe.NETWORKS[how.network](how)
     labels = recipe.guesses(model, how, Tiny())
     _, validation = recipe.pictures(Tiny(), how.size)
     assert labels.shape == (len(validation), 16, 24)
