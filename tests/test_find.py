@@ -48,6 +48,13 @@ def test_kaggle_mounts(mount, tmp_path, make_dataset):
     assert len(find(tmp_path / "input").pairs) == len(NAMES)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("above", ["images", "gt"])
+def test_a_folder_above_may_be_called_as_one_of_pictures(above, layout, tmp_path, make_dataset):
+    make_dataset(tmp_path / "mine" / above / "drone", layout)
+    assert len(find(tmp_path / "mine").pairs) == len(NAMES)
+
+
 def test_kagglehub_cache_from_its_top(tmp_path, make_dataset):
     hub = tmp_path / "kagglehub"
     make_dataset(hub / "datasets/bulentsiyah/semantic-drone-dataset/versions/1", "doubled")

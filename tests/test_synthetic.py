@@ -11,6 +11,7 @@ import pytest
 from course import data
 from course.classes import CLASSES, NAMES, id_of
 from course.data import synthetic
+from course.data.scenes.camera import Camera
 
 # Pixels in percent and percent of images with the class, counted on the 400 real masks.
 REAL = {
@@ -62,6 +63,13 @@ def test_scene_has_the_promised_form():
     assert (image.shape, image.dtype) == ((128, 192, 3), np.uint8)
     assert (mask.shape, mask.dtype) == ((128, 192), np.uint8)
     assert image.std() > 15
+
+
+@pytest.mark.parametrize("size", [(256, 384), (256, 256), (384, 192)])
+def test_the_ground_that_is_drawn_fills_a_picture_of_any_shape(size):
+    camera = Camera(np.random.default_rng(0), size, altitude=10)
+    corners = camera.extent / 2 * [[-1, -1], [1, 1]]
+    assert np.allclose(camera.pixels(corners), [[0, 0], camera.shape[::-1]])
 
 
 def test_same_seed_same_scene_other_seed_other_scene():

@@ -176,8 +176,11 @@ def _walk(folder, depth, closed, seen):
         closed.append(folder)
         return
     yield folder
+    full = {"original_images", "label_images_semantic"}
+    # By themselves these are names that folders above a dataset have too.
+    full |= {"images", "gt"} if {"images", "gt"} <= set(inside) else set()
     for name in inside if depth else ():
-        if name not in {"original_images", "label_images_semantic", "images", "gt"}:
+        if name not in full:
             yield from _walk(folder / name, depth - 1, closed, seen)
 
 

@@ -31,7 +31,8 @@ def scene(seed, size=SIZE):
     Parameters
     ----------
     seed : int, 0 or more. The same seed gives the same scene; neighbours differ.
-    size : (height, width) in pixels. A larger size shows the same place in finer detail.
+    size : (height, width) in pixels. A larger size of the same shape shows the same place in finer
+        detail; a higher one shows more of the ground.
 
     Returns
     -------

@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+from course import hints
+
 EPILOG = """\
 SUBMISSIONS is nbgrader's submitted/<student>/<assignment>/ tree, a folder of notebooks (ada.ipynb,
 ada_08_unet.ipynb), the zip that Moodle or Canvas gave, a folder of GitHub Classroom clones, or one
@@ -89,7 +91,7 @@ def _results(options):
         return batch.merge(options.merge, options.out)
     if options.submissions:
         return _grade(options)
-    raise ValueError("Name what to grade: python -m course grade SUBMISSIONS.")
+    raise ValueError(f"Name what to grade: {hints.command('grade', 'SUBMISSIONS')}.")
 
 
 def _grade(options):

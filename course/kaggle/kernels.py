@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from course import notebooks
+from course import hints, notebooks
 from course.data.dataset import KAGGLE_SLUG
 from course.notebooks import replay
 
@@ -32,7 +32,7 @@ RENAME = "Rename or delete your other notebook of this title at https://www.kagg
 REFUSALS = (
     (
         r"session count",
-        "Wait until one of your notebooks there has ended, which `python -m course kaggle status` "
+        f"Wait until one of your notebooks there has ended, which `{hints.command('kaggle', 'status')}` "
         "tells, or stop one on https://www.kaggle.com under View Active Events.",
     ),
     (
@@ -89,7 +89,7 @@ def push(numbers=(), run=folders.Run(), out=FOLDER):
         except account.KaggleError as error:
             raise account.KaggleError(_how_to_go_on(error, lessons, done, run, out)) from None
         print(f"{path.stem} is pushed: {page}", flush=True)
-    print("Kaggle runs them now. `python -m course kaggle status` says how they are.")
+    print(f"Kaggle runs them now. `{hints.command('kaggle', 'status')}` says how they are.")
 
 
 def status(numbers=()):
@@ -144,7 +144,7 @@ def fetch(numbers=(), out=FOLDER):
         outcomes.append(good)
     if not outcomes:
         raise account.KaggleError(
-            f"{user} has no lesson on Kaggle yet. Push one first: python -m course kaggle push 06"
+            f"{user} has no lesson on Kaggle yet. Push one first: {hints.command('kaggle', 'push', '06')}"
         )
     return outcomes.count(False)
 
@@ -211,7 +211,7 @@ def _explain_datasets(names):
 def _how_to_go_on(error, lessons, done, run, out):
     """The message of a push that stopped before lesson number `done`."""
     names = [path.stem for path in lessons]
-    command = ["python -m course kaggle push", *(name[:2] for name in names[done:])]
+    command = [hints.command("kaggle", "push"), *(name[:2] for name in names[done:])]
     command += ["--stored"] * run.stored + ["--internet"] * run.internet
     command += [f"--machine {run.machine}"] * (run.machine != folders.GPU)
     command += [f"--out {out}"] * (str(out) != FOLDER)
@@ -243,7 +243,7 @@ def _state(api, user, path):
 def _fetch(api, user, path, state, folder):
     """Fetch one lesson: whether it is as it should be, a verdict in words, reports of what is wrong."""
     if state is None:
-        return False, f"not pushed: python -m course kaggle push {path.stem[:2]}", []
+        return False, f"not pushed: {hints.command('kaggle', 'push', path.stem[:2])}", []
     if state.word in ("waiting", "running"):
         return False, f"still {state.word}; fetch it later: {_page(user, path)}", []
     _download(api, f"{user}/{folders.slug(path)}", path.name, folder)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import nbformat
 
+from course import hints
+
 from . import cloud, pages
 from .execution import PACKAGE_ROOT, execute, kernel_environment
 from .formatting import canonical, heading
@@ -123,7 +125,7 @@ def format_notebooks(check=False, folder=FOLDER):
             if not check:
                 _write(path, tidy)
     if check and changed:
-        print("Run `python -m course format` to mend that.")
+        print(f"Run `{hints.command('format')}` to mend that.")
     return changed
 
 

@@ -27,7 +27,7 @@ class Camera:
         self.size = size
         self.altitude = altitude
         width = 1.4 * altitude
-        self.extent = np.array([width, width * 2 / 3])
+        self.extent = np.array([width, width * size[0] / size[1]])
         self.shape = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)
         self.ppm = self.shape[1] / width
         self.nadir = rng.uniform(-0.25, 0.25, 2) * self.extent
