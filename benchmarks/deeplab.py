@@ -20,12 +20,14 @@ RATES = (2, 4, 6)  # the maps are small: 8×12 at smoke scale
 
 def v3(scale, stride, build=deeplab_v3, **options):
     width = max(16, scale.width)
+    # V3's own dropout is a half; that of V3+ in both, for the decoder is what they are compared by.
     return build(
         "resnet",
         width,
         output_stride=stride,
         channels=4 * width,
         rates=RATES,
+        dropout=0.1,
         size=scale.size,
         **options,
     )
