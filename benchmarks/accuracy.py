@@ -1,7 +1,7 @@
 """Accuracy at a fixed budget: the course's networks beside what else a user would pick, all from scratch.
 
-``python -m benchmarks.accuracy [NETWORK …] [--minutes M …] [--rate RATE …] [--seed S …]`` trains each
-network for so many minutes on this machine and scores it on the validation pictures at 400×600 pixels,
+``python -m benchmarks.accuracy [NETWORK …] [--minutes M …] [--rate RATE …] [--seed S …] [--plain]`` trains
+each network for so many minutes on this machine and scores it on the validation pictures at 400×600 pixels,
 whatever size the network works at. The pictures are the data's that a lesson would find (COURSE_DATA);
 all that are not for validation are trained on, the test part too, and no network sees the validation part
 before it is scored: no epoch is chosen by it.
@@ -37,9 +37,10 @@ OURS = {
 PEERS_ENVIRONMENT = Path("build/peers")
 
 
-def our_rows(name, dataset, truth, rare, minutes, rate, seed):
+def our_rows(name, dataset, truth, rare, minutes, rate, seed, plain=False):
     """Train a network of the course for each of `minutes`, each time anew; its rows."""
     how = replace(OURS[name], rate=rate) if rate else OURS[name]
+    how = replace(how, augment="nothing") if plain else how
     for length in minutes:
         (seconds,) = recipe.seconds_an_epoch([how], dataset, seed)
         epochs = max(1, round(60 * length / seconds))
@@ -58,25 +59,25 @@ def our_rows(name, dataset, truth, rare, minutes, rate, seed):
         }
 
 
-def peer_rows(name, dataset, truth, rare, minutes, rate, seed):
+def peer_rows(name, dataset, truth, rare, minutes, rate, seed, plain=False):
     """Train a peer for each of `minutes`; its rows."""
-    peer = PEERS[name]
+    peer = replace(PEERS[name], augment=False) if plain else PEERS[name]
     # Where the rate falls over a run, each length is a run of its own; else the shorter goes on.
     for lengths in [[m] for m in minutes] if peer.scheduled else [sorted(minutes)]:
         with tempfile.TemporaryDirectory() as folder:
             write_pictures(folder, dataset, peer)
-            report = peer_process(name, folder, lengths, rate or peer.rate, seed)
+            report = peer_process(name, folder, lengths, rate or peer.rate, seed, plain)
             for run in report.pop("runs"):
                 guesses = np.load(Path(folder) / f"{run['minutes']:g}.npy")
                 scores = results.scores(truth, guesses, rare)
                 yield {"source": peer.source, "precision": "float32", **report, **run, **scores}
 
 
-def peer_process(name, folder, minutes, rate=None, seed=0):
+def peer_process(name, folder, minutes, rate=None, seed=0, plain=False):
     """Train a peer in a process of its environment; its report. `folder` holds the pictures."""
     python = python_of_peers()
     command = [python, "-m", "benchmarks.peers", name, folder, "--seed", seed]
-    command += ["--rate", rate or PEERS[name].rate, "--minutes", *minutes]
+    command += ["--rate", rate or PEERS[name].rate, "--minutes", *minutes, *["--plain"] * plain]
     subprocess.run([str(part) for part in command], check=True)
     return json.loads((Path(folder) / "report.json").read_text())
 
@@ -121,6 +122,7 @@ def main():
     parser.add_argument("--minutes", nargs="+", type=float, default=[10, 30])
     parser.add_argument("--rate", nargs="+", type=float, default=[None], help="else each its own")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
+    parser.add_argument("--plain", action="store_true", help="without augmentation")
     options = parser.parse_args()
     environment.setup()
     dataset = data.load()
@@ -136,9 +138,11 @@ def main():
         (n, r, s) for n in options.networks or every for r in options.rate for s in options.seed
     ):
         rows = our_rows if name in OURS else peer_rows
-        for row in rows(name, dataset, validation.masks, rare, options.minutes, rate, seed):
-            row = {"network": name, "seed": seed, **row}
-            key = ("minutes", "network", "rate", "seed")
+        plain = options.plain or not (name in OURS or PEERS[name].augment)
+        how = (options.minutes, rate, seed, plain)
+        for row in rows(name, dataset, validation.masks, rare, *how):
+            row = {"network": name, "augmented": not plain, "seed": seed, **row}
+            key = ("minutes", "network", "augmented", "rate", "seed")
             results.update("accuracy", dataset, scale, about, [row], key)
             print(
                 f"{name:26s} {row['minutes']:7g} {row['rate']:9.2g} {seed:4d} {row['steps']:7d} "

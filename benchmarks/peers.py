@@ -15,7 +15,7 @@ import json
 import os
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -65,8 +65,10 @@ def main():
     parser.add_argument("--minutes", type=float, nargs="+", required=True)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true", help="without augmentation")
     options = parser.parse_args()
-    report = measure(PEERS[options.network], options)
+    peer = PEERS[options.network]
+    report = measure(replace(peer, augment=False) if options.plain else peer, options)
     (options.folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -28,7 +28,7 @@ def draw():
 
 
 def accuracy(axes):
-    """Mean IoU of every network at its best rate, by the minutes it was trained."""
+    """Mean IoU of every network in its best run, by the minutes it was trained."""
     best = {}
     for row in tables.rows("accuracy-real-laptop"):
         key = row["network"], row["minutes"]

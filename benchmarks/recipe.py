@@ -41,7 +41,8 @@ class Recipe:
     pictures   (height, width) of the pictures that those are made of at every step, by the
                augmentation; as large as those by default
     windows    whether they are cut from the pictures instead, at their scale
-    augment    whether they are changed at random at all; if not, they are the pictures at their size
+    augment    how they are changed at random: "all", "flips" alone, or "nothing"; without a zoom or a turn
+               they are the pictures scaled beforehand
     look       (height, width) of the pictures that it is scored on; those it is trained on by default
     loss       one of LOSSES
     precision  Keras dtype policy of the training step
@@ -59,7 +60,7 @@ class Recipe:
     batch: int = 4
     rate: float = 2e-3
     loss: str = "square-root weights"
-    augment: bool = True
+    augment: str = "all"
     zoom: float = 1.25
     light: float = 0.25
     precision: str = "mixed_bfloat16"
@@ -142,7 +143,8 @@ CHANGES = {
     "no class weights": {"loss": "no weights"},
     "median-frequency weights": {"loss": "median-frequency weights"},
     "and Dice": {"loss": "and Dice"},
-    "no augmentation": {"augment": False},
+    "no augmentation": {"augment": "nothing"},
+    "flips alone": {"augment": "flips"},
     "zoom up to 1.6": {"zoom": 1.6},
     "no change of light": {"light": 0.0},
 }
@@ -158,14 +160,16 @@ def pictures(dataset, size):
 
 def materials(recipe, dataset, seed):
     """What a recipe trains on: its samples, its augmentation, its loss and its batches."""
-    large = recipe.pictures if recipe.augment else None
+    large = recipe.pictures if recipe.augment == "all" else None
     samples, _ = pictures(dataset, large or recipe.size)
     size = None if recipe.windows else recipe.size
-    augment = Augmentation(zoom=recipe.zoom, light=recipe.light, size=size)
+    augment = {
+        "all": Augmentation(zoom=recipe.zoom, light=recipe.light, size=size),
+        "flips": Augmentation(turn=False, zoom=1, light=0, color=0),
+        "nothing": None,
+    }[recipe.augment]
     if recipe.windows:
         augment = RandomCrops(recipe.size, augment)
-    if not recipe.augment:
-        augment = None
     counts = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks)
     batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
     return samples, augment, LOSSES[recipe.loss](counts), batches

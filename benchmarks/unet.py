@@ -6,7 +6,7 @@ written to the results as it ends, over an older one of that model, seed and len
 ``--folder``, a run that was broken off is taken up again.
 
 The boundary F is taken a second time after each pixel has got the commonest class of the 5×5 around it: a
-woven pattern has an outline near every true one, and gets credit for it.
+woven pattern has an outline near every true one of its classes, and gets full recall for it.
 """
 
 import argparse
