@@ -40,7 +40,7 @@ PEERS_ENVIRONMENT = Path("build/peers")
 def our_rows(name, dataset, truth, rare, minutes, rate, seed, plain=False):
     """Train a network of the course for each of `minutes`, each time anew; its rows."""
     how = replace(OURS[name], rate=rate) if rate else OURS[name]
-    how = replace(how, augment="nothing") if plain else how
+    how = replace(how, **recipe.CHANGES["no augmentation"]) if plain else how
     for length in minutes:
         (seconds,) = recipe.seconds_an_epoch([how], dataset, seed)
         epochs = max(1, round(60 * length / seconds))

@@ -41,8 +41,9 @@ class Recipe:
     pictures   (height, width) of the pictures that those are made of at every step, by the
                augmentation; as large as those by default
     windows    whether they are cut from the pictures instead, at their scale
-    augment    how they are changed at random: "all", "flips" alone, or "nothing"; without a zoom or a turn
-               they are the pictures scaled beforehand
+    flip, turn, zoom, light
+               how they are changed at random, as by :class:`course.data.Augmentation`; without a turn
+               and a zoom they are the pictures scaled beforehand
     look       (height, width) of the pictures that it is scored on; those it is trained on by default
     loss       one of LOSSES
     precision  Keras dtype policy of the training step
@@ -60,7 +61,8 @@ class Recipe:
     batch: int = 4
     rate: float = 2e-3
     loss: str = "square-root weights"
-    augment: str = "all"
+    flip: bool = True
+    turn: bool = True
     zoom: float = 1.25
     light: float = 0.25
     precision: str = "mixed_bfloat16"
@@ -143,8 +145,11 @@ CHANGES = {
     "no class weights": {"loss": "no weights"},
     "median-frequency weights": {"loss": "median-frequency weights"},
     "and Dice": {"loss": "and Dice"},
-    "no augmentation": {"augment": "nothing"},
-    "flips alone": {"augment": "flips"},
+    "no augmentation": {"flip": False, "turn": False, "zoom": 1.0, "light": 0.0},
+    "flips alone": {"turn": False, "zoom": 1.0, "light": 0.0},
+    "flips and light": {"turn": False, "zoom": 1.0},
+    "flips and zoom": {"turn": False, "light": 0.0},
+    "flips and turns": {"zoom": 1.0, "light": 0.0},
     "zoom up to 1.6": {"zoom": 1.6},
     "no change of light": {"light": 0.0},
 }
@@ -160,14 +165,16 @@ def pictures(dataset, size):
 
 def materials(recipe, dataset, seed):
     """What a recipe trains on: its samples, its augmentation, its loss and its batches."""
-    large = recipe.pictures if recipe.augment == "all" else None
-    samples, _ = pictures(dataset, large or recipe.size)
-    size = None if recipe.windows else recipe.size
-    augment = {
-        "all": Augmentation(zoom=recipe.zoom, light=recipe.light, size=size),
-        "flips": Augmentation(turn=False, zoom=1, light=0, color=0),
-        "nothing": None,
-    }[recipe.augment]
+    moved = recipe.turn or recipe.zoom > 1
+    samples, _ = pictures(dataset, (moved and recipe.pictures) or recipe.size)
+    augment = Augmentation(
+        recipe.flip,
+        recipe.turn,
+        recipe.zoom,
+        recipe.light,
+        0.4 * recipe.light,
+        size=recipe.size if moved and not recipe.windows else None,
+    )
     if recipe.windows:
         augment = RandomCrops(recipe.size, augment)
     counts = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks)

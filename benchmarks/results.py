@@ -134,8 +134,7 @@ def update(name, dataset, scale, about, rows, run=("seed",)):
     def key(row):
         return [row[part] for part in run]
 
-    file, fresh = _file(name, dataset, scale), [key(row) for row in rows]
-    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
+    stored, fresh = read(name, dataset, scale), [key(row) for row in rows]
     # Each row has its own commit, for the others may be of another day.
     kept = [
         {"commit": stored.get("commit"), **row} for row in stored["rows"] if key(row) not in fresh
@@ -143,6 +142,12 @@ def update(name, dataset, scale, about, rows, run=("seed",)):
     rows = [{"commit": commit(), **row} for row in rows]
     about = {name: value for name, value in about.items() if name != "commit"}
     write(name, dataset, scale, about, sorted([*kept, *rows], key=key))
+
+
+def read(name, dataset, scale):
+    """What is stored of this name, data and scale: the header and the rows; no rows if there is no file."""
+    file = _file(name, dataset, scale)
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"rows": []}
 
 
 def _file(name, dataset, scale):

@@ -1,10 +1,11 @@
 """FCN-8s, U-Net and DeepLabV3+ at one budget of parameters and one of training, as lesson 14 reads them.
 
-``python -m benchmarks.showdown [SEED …] [--only MODEL] [--minutes M | --epochs N] [--folder F]``
-works on the data and at the scale that a lesson would (COURSE_DATA, COURSE_SCALE). All three have
+``python -m benchmarks.showdown [SEED …] [--only MODEL] [--minutes M | --epochs N | --again BUDGET]
+[--folder F]`` works on the data and at the scale that a lesson would (COURSE_DATA, COURSE_SCALE). All three have
 about as many trainable parameters as a DeepLabV3+ over the encoder that the course ships; the two
 that start from its weights stand beside them. With ``--minutes``, each network gets as many epochs
-as fit into that time, by a step measured beforehand; with ``--epochs``, all get as many. Each run is
+as fit into that time, by a step measured beforehand; with ``--epochs``, all get as many; with
+``--again``, as many as in the stored race of that name, on the machine that it was timed on. Each run is
 written to the results as it ends, over an older one of that budget, model and seed; with
 ``--folder``, a run that was broken off is taken up again.
 """
@@ -55,6 +56,7 @@ PRETRAINED = {
     "DeepLabV3+, pretrained": partial(deeplab, weights="scenes"),
 }
 MODELS = FROM_SCRATCH | PRETRAINED
+COSTS = ("seconds a step", "ms a picture", "MB a picture", "MB a step")
 
 
 def measured(labels, scale, folder=None):
@@ -74,6 +76,14 @@ def measured(labels, scale, folder=None):
     return found
 
 
+def stored(budget, dataset, scale):
+    """Of the race of that name: what each network cost, and its epochs, by the network's name."""
+    rows = results.read("showdown", dataset, scale)["rows"]
+    rows = {row["model"]: row for row in rows if row["budget"] == budget}
+    costs = {label: {key: row[key] for key in COSTS} for label, row in rows.items()}
+    return costs, {label: row["epochs"] for label, row in rows.items()}
+
+
 def epochs_in(minutes, cost, train, validation, scale):
     """How many epochs fit, each with its look at the validation pictures; at least one."""
     steps = len(train) // scale.batch
@@ -90,17 +100,28 @@ def main():
         "--minutes", type=float, help="of training a network; the scale's if not given"
     )
     length.add_argument("--epochs", type=int, help="the same for all networks")
+    length.add_argument(
+        "--again", metavar="BUDGET", help="that of a stored race, its costs as well"
+    )
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")
     options = parser.parse_args()
     costs.leave_room()
     dataset = data.load()
     scale = environment.scale(dataset)
-    labels = options.only or list(MODELS)
     minutes = options.minutes or MINUTES[scale.name]
     budget = f"{options.epochs} epochs" if options.epochs else f"{minutes:g} min"
     samples = dataset.at(scale.size)
     train, validation = samples.split("train"), samples.split("validation")
-    cost = measured(labels, scale, options.folder)
+    if options.again:
+        budget = options.again
+        cost, lengths = stored(budget, dataset, scale)
+        labels = options.only or list(cost)
+        missing = sorted(set(labels) - set(cost))
+        if missing or not cost:
+            parser.error(f"no race {budget!r} {f'of {missing} ' if cost else ''}is stored")
+    else:
+        labels = options.only or list(MODELS)
+        cost, lengths = measured(labels, scale, options.folder), {}
     environment.setup()
     about = results.about(dataset, scale, train, validation)
     print(
@@ -109,7 +130,8 @@ def main():
     )
     for seed in options.seeds:
         for label in labels:
-            epochs = options.epochs or epochs_in(minutes, cost[label], train, validation, scale)
+            epochs = lengths.get(label) or options.epochs
+            epochs = epochs or epochs_in(minutes, cost[label], train, validation, scale)
             keras.utils.set_random_seed(seed)
             model = MODELS[label](scale)
             start = time.perf_counter()

@@ -232,7 +232,7 @@ FIRST, SECOND, EQUAL = "0.4 min", "0.4 min, second machine", "6 epochs"
 
 @table("showdown")
 def showdown():
-    head = ["machine", "", "parameters", "seconds a step", "epochs", "seconds"]
+    head = ["machine", "", "parameters", "seconds a step", "epochs"]
     scores = ["mIoU", "boundary F", "accuracy"]
     costs = ["ms a picture", "MB a picture", "MB a step"]
     lines = []
@@ -241,7 +241,6 @@ def showdown():
             some = rows("showdown-synthetic-smoke", budget=budget, model=model)
             line = [machine, model, f"{some[0]['parameters']:,}"]
             line += [score(some[0]["seconds a step"]), spread(values(some, "epochs"), 0)]
-            line += [spread(values(some, "seconds"), 0)]
             line += [mean(values(some, key)) for key in scores]
             lines.append(line + [round(some[0][key], 1) for key in costs])
     return markdown([*head, *scores, *costs], lines)

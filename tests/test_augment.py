@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import NAMES, a_mask, picture_of
 
-from course.data import Augmentation, find
+from course.data import FLIPS, Augmentation, find
 from course.data.cache import load_samples, scaled
 
 SIZES = [(48, 72), (72, 48), (48, 48), (47, 71), (128, 192)]
@@ -184,6 +184,18 @@ def test_light_touches_the_picture_alone_and_within_bounds():
     assert means.max() <= 1.25 * 1.1 + 0.01
     assert means.std() > 0.08
     assert abs(means.mean() - 1) < 0.05
+
+
+def test_flips_mirror_every_other_pair_and_nothing_else():
+    mask = a_mask()
+    image = picture_of(mask)
+    pair, mirrored = (image, mask), (image[:, ::-1], mask[:, ::-1])
+    seen = []
+    for seed in range(200):
+        got = FLIPS(image, mask, rng(seed))
+        seen.append(all(np.array_equal(a, b) for a, b in zip(got, mirrored, strict=True)))
+        assert seen[-1] or all(np.array_equal(a, b) for a, b in zip(got, pair, strict=True))
+    assert 70 < sum(seen) < 130
 
 
 def test_light_agrees_with_the_formula():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import lessons, results
+from benchmarks import lessons, results, showdown
 from course.training import History
 
 SCENES = SimpleNamespace(synthetic=True)
@@ -47,6 +47,21 @@ def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
     assert results.rare_classes(SimpleNamespace(masks=masks)) == [6]
     masks[0, 20, 0] = 1  # 2 of 201
     assert results.rare_classes(SimpleNamespace(masks=masks)) == [5, 6]
+
+
+def test_a_stored_race_is_run_again_with_its_epochs_and_costs(folder):
+    assert showdown.stored("1 min", SCENES, TINY) == ({}, {})
+    cost = dict.fromkeys(showdown.COSTS, 0.5)
+    races = [("1 min", "U-Net", 7), ("1 min", "FCN-8s", 9), ("2 min", "U-Net", 14)]
+    rows = [
+        {"budget": budget, "model": model, "seed": seed, "epochs": epochs, "mIoU": 0.1, **cost}
+        for budget, model, epochs in races
+        for seed in (0, 1)
+    ]
+    results.update("showdown", SCENES, TINY, {}, rows, ("budget", "model", "seed"))
+    costs, epochs = showdown.stored("1 min", SCENES, TINY)
+    assert costs == {"U-Net": cost, "FCN-8s": cost}
+    assert epochs == {"U-Net": 7, "FCN-8s": 9}
 
 
 def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):

@@ -110,22 +110,22 @@ def test_a_change_is_trained_for_as_long_as_the_base(monkeypatch, tmp_path):
     assert [row["cost of an epoch"] for row in rows.values()] == [1.0, 1.0, 1.5]
 
 
-@pytest.mark.parametrize("augment", ["all", "flips", "nothing"])
-def test_what_is_changed_at_random(augment):
-    how = replace(SMALL, size=(8, 12), pictures=(16, 24), augment=augment)
+@pytest.mark.parametrize("change", ["base", "flips alone", "no augmentation"])
+def test_what_is_changed_at_random(change):
+    how = replace(SMALL, size=(8, 12), pictures=(16, 24), **recipe.CHANGES[change])
     samples, _, _, batches = recipe.materials(how, Tiny(), seed=0)
     # Only a zoom can show what a larger copy has more.
-    assert samples.images.shape[1:3] == ((16, 24) if augment == "all" else (8, 12))
+    assert samples.images.shape[1:3] == ((16, 24) if change == "base" else (8, 12))
     images, masks = batches[0]
     assert images.shape[1:3] == masks.shape[1:3] == (8, 12)
     as_they_are = {image.tobytes() for image in samples.images}
     mirrored = {image[:, ::-1].tobytes() for image in samples.images}
     found = [image.tobytes() for i in range(3) for image in batches[i][0]]
-    if augment == "all":
+    if change == "base":
         assert not set(found) & (as_they_are | mirrored)
     else:
         assert set(found) <= as_they_are | mirrored
-        assert bool(set(found) - as_they_are) == (augment == "flips")
+        assert bool(set(found) - as_they_are) == (change == "flips alone")
 
 
 def test_averaged_weights_are_what_is_scored():

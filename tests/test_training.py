@@ -20,7 +20,7 @@ from keras import layers
 
 from course import metrics, training
 from course.classes import UNLABELED
-from course.data import Augmentation, Batches, Samples
+from course.data import FLIPS, Batches, Samples
 from course.inference import confusion
 from course.layers import upsample
 from course.losses import CrossEntropy, SoftDice, Sum
@@ -82,7 +82,7 @@ class FromEpoch:
 
     def __call__(self, image, mask, rng):
         _seed, epoch, *_ = rng.bit_generator.seed_seq.entropy
-        image, mask = Augmentation()(image, mask, rng)
+        image, mask = FLIPS(image, mask, rng)
         if epoch >= self.epoch:  # Keras ends an epoch 0 before the first
             self.action(mask)
         return image, mask

@@ -6,7 +6,7 @@ train = samples.split("train")
 batches = data.Batches(train, augment=data.Augmentation(), shuffle=True)
 """
 
-from course.data.augment import Augmentation
+from course.data.augment import FLIPS, Augmentation
 from course.data.cache import Samples, scaled
 from course.data.crops import ClassCrops, RandomCrops
 from course.data.dataset import Dataset, load
@@ -16,6 +16,7 @@ from course.data.read import read_image, read_mask, read_pair
 from course.data.splits import PARTS, part_of
 
 __all__ = [
+    "FLIPS",
     "PARTS",
     "Augmentation",
     "Batches",

@@ -4,12 +4,12 @@ They go where :class:`~course.data.augment.Augmentation` goes, in ``Batches`` or
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from course.classes import UNLABELED
-from course.data.augment import Augmentation
+from course.data.augment import FLIPS
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class RandomCrops:
     """Crop a window; all places in the picture are as likely.
 
     size     (height, width) of the window, no larger than the picture
-    augment  what else to do, on the window; None for nothing
+    augment  what else to do, on the window: mirror it, by default; None for nothing
     """
 
     size: tuple[int, int]
-    augment: Callable | None = field(default_factory=Augmentation)
+    augment: Callable | None = FLIPS
 
     def __call__(self, image, mask, rng):
         """Cut the same window from a ``(height, width, 3)`` picture and its ``(height, width)`` ids.
