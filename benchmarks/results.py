@@ -59,6 +59,24 @@ def scores(truth, guesses, rare=()):
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
+def smoothed_boundary_f(truth, guesses):
+    """The boundary F at 2 pixels again, after each pixel has got the commonest class of the 5×5 around it.
+
+    A woven pattern has an outline near every true one of its classes, and gets full recall for it.
+    """
+    outlines = metrics.boundary_f(truth, smoothed(guesses), tolerance=2, ignore=UNLABELED)
+    return {"boundary F, smoothed": round(float(outlines), 4)}
+
+
+def smoothed(masks, side=5):
+    """Label maps (pictures, height, width) in which each pixel has the commonest id of the window around it."""
+    shares = (
+        [cv2.blur((mask == i).astype(np.float32), (side, side)) for i in range(NUM_CLASSES)]
+        for mask in masks
+    )
+    return np.stack([np.argmax(share, axis=0).astype(np.uint8) for share in shares])
+
+
 def labels_at(size, scores):
     """Label maps (pictures, *size) uint8: scores (pictures, height, width, classes), of softmax or
     before it, are enlarged bilinearly and the highest wins."""

@@ -159,6 +159,7 @@ def main():
                 "seconds": round(took, 1),
                 "best epoch": history.best_epoch,
                 **results.scores(validation.masks, guesses),
+                **results.smoothed_boundary_f(validation.masks, guesses),
                 "training mIoU": round(history.curves["mean_iou"][history.best_epoch - 1], 4),
                 **cost[label],
                 "IoU": {

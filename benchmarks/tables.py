@@ -200,7 +200,8 @@ def deeplab():
 
 def transfer(data):
     found = rows(f"transfer-{data}-smoke")
-    order = ["from scratch", "head only", "fine-tuned", "all at once"]
+    order = ["from scratch", "head only", "head only, all steps", "fine-tuned"]
+    order += ["fine-tuned, statistics kept", "all at once"]
     order += ["linear, random encoder", "linear, encoder", "forest, filters"]
     keys = ["mIoU", "accuracy", "boundary F", "rare IoU"]
     lines = []

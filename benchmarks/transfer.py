@@ -1,11 +1,11 @@
 """What the shipped encoder is worth, lesson 12 over seeds: ``python -m benchmarks.transfer [SEED …]``.
 
 On the data and at the scale that a lesson would use (COURSE_DATA, COURSE_SCALE), with twelve
-labelled pictures and with all of the training part: networks from scratch, with a head trained on
-the frozen encoder, then fine-tuned, and fine-tuned at once, all for equal steps; a linear rule on the
-maps of the encoder and of a random one; and lesson 03's forest on filters. No run chooses its epoch
-by the validation part. Each is written to the results as it ends, over an older one of the same
-method, pictures and seed.
+labelled pictures and with all of the training part: networks from scratch; with a head trained on
+the frozen encoder, then fine-tuned, its statistics kept or not; with the head trained for all of
+the steps; and fine-tuned at once. Beside them a linear rule on the maps of the encoder and of a
+random one, and lesson 03's forest on filters. No run chooses its epoch by the validation part. Each
+is written to the results as it ends, over an older one of the same method, pictures and seed.
 """
 
 import argparse
@@ -39,15 +39,24 @@ MODELS = {
     ),
     "U-Net": lambda **options: backbone_unet("resnet", WIDTH, decoder_width=12, **options),
 }
+ALL, NONE = layers.Layer, ()
 # The encoder's weights, then the stages of training: what the network is called after it, the share
-# of the epochs, whether the encoder is frozen, and the peak of the learning rate.
+# of the epochs, which of the encoder's layers are frozen, and the peak of the learning rate.
 STARTS = {
-    "from scratch": (None, [("from scratch", 1, False, RATE)]),
+    "from scratch": (None, [("from scratch", 1, NONE, RATE)]),
     "fine-tuned": (
         "scenes",
-        [("head only", 2 / 3, True, RATE), ("fine-tuned", 1 / 3, False, RATE / 10)],
+        [("head only", 2 / 3, ALL, RATE), ("fine-tuned", 1 / 3, NONE, RATE / 10)],
     ),
-    "all at once": ("scenes", [("all at once", 1, False, RATE)]),
+    "all at once": ("scenes", [("all at once", 1, NONE, RATE)]),
+    "head only, all steps": ("scenes", [("head only, all steps", 1, ALL, RATE)]),
+    "fine-tuned, statistics kept": (
+        "scenes",
+        [
+            ("head only", 2 / 3, ALL, RATE),
+            ("fine-tuned, statistics kept", 1 / 3, layers.BatchNormalization, RATE / 10),
+        ],
+    ),
 }
 PROBES = {"linear, encoder": "scenes", "linear, random encoder": None}
 FOREST = "forest, filters"
@@ -55,10 +64,11 @@ METHODS = (*STARTS, *PROBES, FOREST)
 LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the forests take
 
 
-def freeze(model, frozen=True):
+def freeze(model, frozen):
+    """Freeze the encoder's layers of the type `frozen`, and those alone."""
     for layer in model.layers:
         if layer.name.startswith(("conv1", "stage")):
-            layer.trainable = not frozen
+            layer.trainable = not isinstance(layer, frozen)
 
 
 def networks(model, start, train, scale, epochs, seed):

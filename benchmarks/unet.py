@@ -4,22 +4,17 @@
 lesson would (COURSE_DATA, COURSE_SCALE). All networks take the same number of steps. Each run is
 written to the results as it ends, over an older one of that model, seed and length; with
 ``--folder``, a run that was broken off is taken up again.
-
-The boundary F is taken a second time after each pixel has got the commonest class of the 5×5 around it: a
-woven pattern has an outline near every true one of its classes, and gets full recall for it.
 """
 
 import argparse
 import time
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 
 from benchmarks import results
-from course import inference, metrics, training
-from course.classes import NUM_CLASSES, UNLABELED
+from course import inference, training
 from course.models.fcn import small_fcn
 from course.models.unet import small_unet
 
@@ -49,15 +44,6 @@ def models(scale):
         "no skips": lambda: small_unet(scale.width, skips=False, size=scale.size),
         "FCN-8s": lambda: small_fcn(8, width=width, size=scale.size),
     }
-
-
-def smoothed(masks, side=5):
-    """Label maps (pictures, height, width) in which each pixel has the commonest id of the window around it."""
-    shares = (
-        [cv2.blur((mask == i).astype(np.float32), (side, side)) for i in range(NUM_CLASSES)]
-        for mask in masks
-    )
-    return np.stack([np.argmax(share, axis=0).astype(np.uint8) for share in shares])
 
 
 def main():
@@ -96,9 +82,7 @@ def main():
             row |= {"seconds": round(seconds), "best epoch": history.best_epoch}
             guesses = inference.predict(model, validation.images)
             row |= results.scores(validation.masks, guesses, rare)
-            truth, smooth = validation.masks, smoothed(guesses)
-            outlines = metrics.boundary_f(truth, smooth, tolerance=2, ignore=UNLABELED)
-            row |= {"boundary F, smoothed": round(float(outlines), 4)}
+            row |= results.smoothed_boundary_f(validation.masks, guesses)
             run = ("epochs", "seed", "model")
             results.update("unet", dataset, scale, about, [row], run)
             print(
