@@ -69,7 +69,7 @@ def fit(
     """Train `model` on `train`; leave it with the weights of its best epoch.
 
     Adam with a learning rate that warms up and then falls, weighted cross-entropy
-    that ignores unlabeled pixels, every other picture mirrored at random. The best
+    that ignores unlabeled pixels, half of the pictures mirrored, by chance. The best
     epoch is the one of highest mean IoU: on `validation`, without it on `train`.
 
     Parameters
@@ -83,8 +83,8 @@ def fit(
     loss : keras.losses.Loss, optional
         :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores.
     augment : callable or None
-        ``(image, mask, rng)`` to a changed pair, as :class:`course.data.Augmentation`. By default every
-        other picture is mirrored, and nothing else: in trainings of minutes, more costs accuracy.
+        ``(image, mask, rng)`` to a changed pair, as :class:`course.data.Augmentation`. By default half
+        of the pictures are mirrored, and no more: in trainings of minutes, more costs accuracy.
     seed : int
         Of the batches' order and augmentation.
     folder : path, optional

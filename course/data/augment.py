@@ -96,6 +96,6 @@ class Augmentation:
         return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8)[:, None, :])
 
 
-# All that `course.training` does to a picture: a training of minutes gets least far with turns, zoom
-# and light (benchmarks/README.md, "The recipe"), for they make harder a task that is not yet learned.
+# All that `course.training` does to a picture. In a training of minutes turns and light cost accuracy
+# (benchmarks/README.md, "The recipe"): they make harder a task that is not yet learned.
 FLIPS = Augmentation(turn=False, zoom=1, light=0, color=0)
