@@ -5,7 +5,7 @@
 about as many trainable parameters as a DeepLabV3+ over the encoder that the course ships; the two
 that start from its weights stand beside them. With ``--minutes``, each network gets as many epochs
 as fit into that time, by a step measured beforehand; with ``--epochs``, all get as many; with
-``--again``, as many as in the stored race of that name, on the machine that it was timed on. Each run is
+``--again``, as many as in the stored race of that name, by the clock that it was timed by. Each run is
 written to the results as it ends, over an older one of that budget, model and seed; with
 ``--folder``, a run that was broken off is taken up again.
 """

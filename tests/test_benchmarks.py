@@ -39,6 +39,18 @@ def test_scores_by_hand():
     assert "rare IoU" not in results.scores(truth, truth)
 
 
+def test_smoothing_takes_a_weave_out_of_boundary_f():
+    truth = np.ones((1, 20, 30), np.uint8)
+    truth[:, :, 15:] = 2
+    woven = truth.copy()
+    woven[:, ::3, ::3] = 2  # single pixels, each with an outline, where all is of class 1
+    assert (results.smoothed(woven)[:, :, :12] == 1).all()
+    score = results.scores(truth, woven)["boundary F"]
+    smooth = results.smoothed_boundary_f(truth, woven)["boundary F, smoothed"]
+    assert score < 0.9 < smooth
+    assert results.smoothed_boundary_f(truth, truth) == {"boundary F, smoothed": 1.0}
+
+
 def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
     masks = np.zeros((2, 30, 10), np.uint8)  # mostly unlabeled, which no share counts
     masks[0, :20] = 1
