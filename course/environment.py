@@ -144,7 +144,7 @@ def _compute_capability():
     return 0
 
 
-def compiles():
+def jit_compile():
     """What to hand to ``model.compile(jit_compile=…)``.
 
     XLA makes TensorFlow's training step several times slower on a CPU: it has

@@ -25,13 +25,20 @@ def input_gradient(model, images, row, column, channel=0):
 
     Raises
     ------
+    ValueError
+        For a place or a channel that the map does not have.
     NotImplementedError
         On a backend other than TensorFlow, JAX and PyTorch.
     """
-    x = ops.convert_to_tensor(images, dtype="float32")
+    x, place = ops.convert_to_tensor(images, dtype="float32"), (row, column, channel)
 
     def score(x):
-        return ops.sum(model(x, training=False)[:, row, column, channel])
+        maps = model(x, training=False)
+        # JAX would take the nearest place instead, without a word.
+        for name, i, n in zip(("row", "column", "channel"), place, maps.shape[1:], strict=True):
+            if not -n <= i < n:
+                raise ValueError(f"The map has {n} {name}s, 0 to {n - 1}, and {name} is {i}.")
+        return ops.sum(maps[:, row, column, channel])
 
     # Keras has no gradients of its own: each backend is asked in its own words.
     if environment.backend() == "tensorflow":

@@ -356,7 +356,8 @@ def _pair(truth, guess, classes):
     for name, array in (("truth", truth), ("guess", guess)):
         if array.dtype.kind not in "iu":
             raise ValueError(f"{name} holds {array.dtype}, but class ids are integers.")
-    return truth, guess
+    # With other integers, numpy computes in floats for the sake of uint64.
+    return tuple(x.astype(np.int64) if x.dtype == np.uint64 else x for x in (truth, guess))
 
 
 def _check_range(name, ids, keep, classes):

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import time
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def fit(
         If the loss is no longer a number; the best weights so far are kept.
     ValueError
         If a mask holds an id that is no class and not ignored. If `folder` holds the state of
-        another run, or one that cannot be read; what `augment` does is not compared.
+        another run, or one that cannot be read; what `augment` does is not compared, nor networks of
+        as many parameters. If there is one picture a batch and the network normalizes one number a
+        picture, as image pooling does.
 
     Notes
     -----
@@ -118,6 +121,7 @@ def fit(
     names = distribution.devices(batches.batch_size, devices)
     if len(names) > 1:
         print(f"Training on {len(names)} {names[0].split(':')[0].upper()}s.")
+    _check_batch(model, batches.batch_size)
     checks = validation is not None and distribution.even(Batches(validation, batch_size), names)
     classes = model.output_shape[-1]
     for samples in filter(None, (train, validation)):
@@ -126,10 +130,15 @@ def fit(
     run = {
         "epochs": epochs,
         "pictures": len(train),
+        "pictures' size": list(train.images.shape[1:3]),
+        "pictures' names": _fingerprint(train.names),
         "validation pictures": len(validation) if validation is not None else 0,
         "batch size": batches.batch_size,
         "learning rate": learning_rate,
         "loss": getattr(loss, "name", str(loss)),
+        "settings of the loss": _fingerprint(
+            loss.get_config() if hasattr(loss, "get_config") else 0
+        ),
         "seed": seed,
         "parameters": model.count_params(),
     }
@@ -184,14 +193,19 @@ def compile(model, train, learning_rate=4e-3, loss=None):
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=loss,
         metrics=[MeanIoU(classes=classes, ignore=_ignored(loss), name="mean_iou")],
-        jit_compile=environment.compiles(),
+        jit_compile=environment.jit_compile(),
     )
     # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
 
 
+def _fingerprint(content):
+    """Eight digits that tell one content from another, for what is too long to be shown."""
+    return f"{zlib.crc32(json.dumps(content, default=str, sort_keys=True).encode()):08x}"
+
+
 def _ignored(loss):
-    """The id whose pixels `loss` leaves out; `unlabeled` where it does not say."""
+    """The id, or ids, whose pixels `loss` leaves out; `unlabeled` where it does not say."""
     while not hasattr(loss, "ignore"):
         parts = getattr(loss, "losses", None) or [getattr(loss, "loss", None)]
         if parts[0] is None:
@@ -202,15 +216,33 @@ def _ignored(loss):
 
 def _check_ids(samples, classes, ignore):
     """Raise for a mask with an id that is no class: it would make the loss nan, many steps later."""
+    if samples.masks.dtype.kind not in "iu":
+        raise ValueError(
+            f"Masks hold class ids, which are integers, but these are {samples.masks.dtype}. They must not "
+            "be scaled, averaged or interpolated: only pictures are."
+        )
     for name, mask in zip(samples.names, samples.masks, strict=True):
         if mask.max() < classes:  # to look at every id of a large mask takes long
             continue
-        wrong = np.setdiff1d(mask[mask >= classes], [] if ignore is None else [ignore])
+        wrong = np.setdiff1d(mask[mask >= classes], [] if ignore is None else ignore)
         if len(wrong):
             raise ValueError(
                 f"The mask of {name} holds the id {wrong[0]}, but the network has {classes} classes, 0 to "
                 f"{classes - 1}. Give it a class, or leave such pixels out by a loss that ignores them."
             )
+
+
+def _check_batch(model, size):
+    """Raise where a batch holds one number a channel: its variance is 0, and predictions explode by it."""
+    for layer in _layers(model) if size == 1 else ():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = getattr(layer, "input", model.inputs[0]).shape
+            if tuple(shape[1:-1]) == (1, 1):
+                raise ValueError(
+                    f"{layer.name} normalizes one number a picture and channel, so a batch must hold two "
+                    "pictures or more, but batch_size, or the number of pictures, is 1. To learn one "
+                    "picture by heart, hand it over twice: two names, two pictures, two masks."
+                )
 
 
 @contextlib.contextmanager

@@ -245,7 +245,34 @@ def test_a_zoom_into_a_larger_picture_shows_details_that_the_small_one_has_lost(
     assert many(stripes, mask, rng(seed))[0].std() > 50
 
 
-@pytest.mark.parametrize("size", [192, (192,), (0, 192), (192, 288, 3)])
+@pytest.mark.parametrize("zoom", [0, 0.8, -1, np.inf, np.nan])
+def test_a_zoom_that_is_none(zoom):
+    with pytest.raises(ValueError, match=r"zoom is .* 1 or more"):
+        Augmentation(zoom=zoom)
+
+
+@pytest.mark.parametrize("name", ["light", "color"])
+@pytest.mark.parametrize("share", [-0.1, 1, 3, np.nan])
+def test_a_share_that_is_none(name, share):
+    with pytest.raises(ValueError, match=f"{name} is a share"):
+        Augmentation(**{name: share})
+
+
+def test_a_scaled_picture_is_refused():
+    with pytest.raises(ValueError, match=r"uint8 from 0 to 255, but this one is float32"):
+        FLIPS(np.zeros((4, 6, 3), np.float32), np.zeros((4, 6), np.uint8), rng(0))
+
+
+def test_mirroring_alone_leaves_chance_where_all_changes_leave_it():
+    # Else a picture of a batch would hang on what was done to the one before it.
+    image, mask = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    one, other = rng(3), rng(3)
+    FLIPS(image, mask, one)
+    Augmentation(turn=False, zoom=1, light=0.2, color=0.2, size=(4, 6))(image, mask, other)
+    assert one.random() == other.random()
+
+
+@pytest.mark.parametrize("size", [192, (192,), (0, 192), (192, 288, 3), (19.2, 28.8)])
 def test_a_size_that_is_none(size):
     with pytest.raises(ValueError, match=r"size is \(height, width\)"):
         Augmentation(size=size)

@@ -128,6 +128,7 @@ def test_channels_in_the_wrong_order_are_refused():
     ("array", "message"),
     [
         (np.zeros((4, 4, 3), np.uint8), r"\(4, 4, 3\).*encode"),
+        (np.zeros((4, 4, 4), np.uint8), r"encode\(mask\[..., :3\]\)"),
         (np.zeros((4,), np.uint8), r"\(4,\)"),
         (np.zeros((4, 4), np.float32), "float32.*integer|integer.*float32"),
         (np.zeros((4, 4), bool), "bool"),
@@ -142,7 +143,7 @@ def test_what_is_no_mask(array, message):
     ("array", "message"),
     [
         (np.zeros((4, 4), np.uint8), r"\(4, 4\)"),
-        (np.zeros((4, 4, 4), np.uint8), r"\(4, 4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"\(4, 4, 4\).*transparency"),
         (np.zeros((4, 4, 3), np.float32), "float32"),
     ],
 )

@@ -165,6 +165,11 @@ def test_without_weights_it_is_the_softmax():
     np.testing.assert_allclose(crf(IMAGE, LOGITS), probabilities(LOGITS), atol=1e-12)
 
 
+def test_a_picture_in_which_no_pixel_votes_is_refused():
+    with pytest.raises(ValueError, match=r"2×8 no pixel votes at a stride of 4"):
+        DenseCRF(stride=4)(IMAGE[:2], LOGITS[:2])
+
+
 def test_in_one_colour_only_distance_counts():
     """Appearance is then a smoothness kernel of θα."""
     flat = np.full((6, 8, 3), 77, np.uint8)

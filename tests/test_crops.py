@@ -105,6 +105,12 @@ def test_a_window_too_large_is_refused(kind):
         kind((8, 24))(coded(mask), mask, rng())
 
 
+@pytest.mark.parametrize("size", [64, (-5, 64), (64, 64, 3)])
+def test_a_size_that_is_none(size):
+    with pytest.raises(ValueError, match=r"size is \(height, width\)"):
+        RandomCrops(size)
+
+
 def test_augments_the_window():
     mask = spotted()
     cut, cut_ids = ClassCrops((16, 16), augment=None)(coded(mask), mask, rng(3))

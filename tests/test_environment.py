@@ -177,7 +177,7 @@ def test_a_gpu_without_a_compute_capability(monkeypatch):
 def test_xla_where_it_helps(monkeypatch, backend, device, expected):
     on(monkeypatch, device)
     monkeypatch.setattr(environment, "backend", lambda: backend)
-    assert environment.compiles() == expected
+    assert environment.jit_compile() == expected
 
 
 # Folders and progress

@@ -43,6 +43,13 @@ def test_holes_are_zero(rates, pixels):
     assert np.count_nonzero(found) == pixels
 
 
+@pytest.mark.parametrize("name", ["row", "column", "channel"])
+def test_a_place_outside_of_the_map_is_refused(name):
+    place = {"row": 2, "column": 2, "channel": 0} | {name: 5}
+    with pytest.raises(ValueError, match=f"and {name} is 5"):
+        input_gradient(stack(1), np.ones((1, 5, 5, 1)), **place)
+
+
 def test_another_backend_is_refused_by_name(monkeypatch):
     monkeypatch.setattr("course.environment.backend", lambda: "numpy")
     with pytest.raises(NotImplementedError, match="numpy"):

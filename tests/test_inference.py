@@ -71,6 +71,18 @@ def test_another_shape_is_refused_by_name(model, shape):
         predict(model, np.zeros(shape, np.uint8))
 
 
+def test_a_network_without_padding_is_sent_to_the_tiles():
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, layers.Conv2D(24, 3)(images))
+    with pytest.raises(ValueError, match=r"answers \(4, 3\): it has no padding. predict_tiles"):
+        predict(model, pictures(2))
+
+
+def test_any_function_of_pictures_will_do(model):
+    images = pictures(3)
+    np.testing.assert_array_equal(predict(model.predict_on_batch, images), labels(images))
+
+
 @pytest.mark.parametrize("ignore", [0, None])
 def test_confusion_pools_all_pictures(model, ignore):
     images = pictures(5)

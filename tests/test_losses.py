@@ -181,6 +181,22 @@ def test_an_id_that_is_no_class_is_not_passed_over(kind, id):
     assert np.isnan(float(kind()(ids, logits)))
 
 
+@every_loss
+def test_several_ids_are_ignored(kind):
+    ids, logits, _ = batch(0)
+    one = ids.copy()
+    one[ids == 3] = 0
+    expected = pytest.approx(float(kind(ignore=0)(one, logits)), rel=1e-5)
+    assert float(kind(ignore=(0, 3))(ids, logits)) == expected
+    assert float(kind(ignore=[0, 3])(ids, logits)) == expected
+
+
+@every_loss
+def test_a_scaled_mask_is_no_mask(kind):
+    ids, logits, _ = batch(0)
+    assert np.isnan(float(kind()(ids.astype(np.float32) / 255, logits)))
+
+
 @pytest.mark.parametrize("shape", [(2,), (2, 1, 1), (2, 4, 3), (2, 4, 3, 1)])
 def test_sample_weights(shape):
     ids, logits, weights = batch(1)

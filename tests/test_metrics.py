@@ -58,6 +58,14 @@ def test_confusion_matrix_is_scikit_learns(seed, dtype):
     np.testing.assert_array_equal(confusion_matrix(truth, guess, ignore=(0, 7)), expected)
 
 
+def test_ids_of_two_types_are_one():
+    ids = np.array([[0, 1], [2, 2]])
+    for one, other in ((np.uint8, np.uint64), (np.uint64, np.int32)):
+        pair = ids.astype(one), ids.astype(other)
+        assert confusion_matrix(*pair, classes=3).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 2]]
+        assert boundary_f(*pair, classes=3) == 1
+
+
 def test_ids_do_not_overflow_their_type():
     """An int8 mask times 24 classes is past 127."""
     ids = np.arange(24, dtype=np.int8)

@@ -75,7 +75,7 @@ def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options,
 def test_labels_are_one_hot_and_as_small_as_what_the_network_says(options):
     with np.load(options.folder / "pictures.npz") as stored:
         samples = peers.Samples(tuple("abcdef"), stored["images"], stored["masks"])
-    peer = peers.Peer(small, "here", 2, 0.5, SIZE, augment=False, output=0.5)
+    peer = peers.Peer(small, "here", 2, 0.5, SIZE, augment="none", output=0.5)
     images, labels = next(peers._stream(peers.Batches(samples, 2), peer))
     assert labels.shape == (2, 4, 6, NUM_CLASSES)
     assert np.array_equal(labels.argmax(axis=-1), samples.masks[:2, ::2, ::2])

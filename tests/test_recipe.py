@@ -151,7 +151,12 @@ def test_labels_are_as_large_as_the_truth(monkeypatch, views):
 
 @pytest.mark.parametrize(
     ("size", "augment", "comes"),
-    [((8, 12), True, (16, 24)), ((4, 4), True, (16, 16)), ((8, 12), False, (8, 12))],
+    [
+        ((8, 12), "all", (16, 24)),
+        ((4, 4), "all", (16, 16)),
+        ((8, 12), "flips", (8, 12)),
+        ((8, 12), "none", (8, 12)),
+    ],
 )
 def test_what_a_peer_is_given(size, augment, comes, tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "TRUTH", (16, 24))

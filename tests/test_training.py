@@ -425,6 +425,33 @@ def test_a_run_with_another_loss_is_another_run(tmp_path):
     fit(make_model(), samples, epochs=1, loss=CrossEntropy(), folder=tmp_path)
     with pytest.raises(ValueError, match="another run: loss cross_entropy there, soft_dice here"):
         fit(make_model(), samples, epochs=1, loss=SoftDice(), folder=tmp_path)
+    with pytest.raises(ValueError, match="another run: settings of the loss"):
+        fit(make_model(), samples, epochs=1, loss=CrossEntropy([0, 1, 2, 3]), folder=tmp_path)
+
+
+def test_a_run_on_other_pictures_is_another_run(tmp_path):
+    samples = make_samples(2)
+    fit(make_model(), samples, epochs=1, folder=tmp_path)
+    others = Samples(("a", "b"), samples.images, samples.masks)
+    with pytest.raises(ValueError, match="another run: pictures' names"):
+        fit(make_model(), others, epochs=1, folder=tmp_path)
+
+
+def test_scaled_masks_are_refused():
+    samples = make_samples(1)
+    scaled = Samples(samples.names, samples.images, samples.masks / np.float32(255))
+    with pytest.raises(ValueError, match="Masks hold class ids.*float32"):
+        fit(make_model(), scaled, epochs=1)
+
+
+def test_one_picture_a_batch_is_refused_where_it_would_spoil_the_network():
+    samples = make_samples(2)
+    model = deeplab_v3plus("resnet", 4, channels=4, low_channels=2, rates=(1,), classes=CLASSES)
+    with pytest.raises(ValueError, match="aspp_image_norm normalizes one number"):
+        fit(model, samples, epochs=1, batch_size=1)
+    with pytest.raises(ValueError, match="aspp_image_norm"):
+        fit(model, samples[:1], epochs=1)
+    fit(make_model(), samples, epochs=1, batch_size=1)
 
 
 def test_a_sequential_model_trains_in_half_precision(monkeypatch):

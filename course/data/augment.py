@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from course.data.cache import scaled
+from course.data.cache import check_size, scaled
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class Augmentation:
 
     flip   mirror, in one case of two
     turn   turn by 0, 90, 180 or 270 degrees
-    zoom   largest magnification; the smallest is its inverse
-    light  largest relative change of brightness and of contrast
-    color  largest relative change of each colour channel against the others
+    zoom   largest magnification; the smallest is its inverse, and 1 leaves the size alone
+    light  largest relative change of brightness and of contrast, from 0 to below 1
+    color  largest relative change of each colour channel against the others, likewise
     size   (height, width) of what comes out, where that is not the picture's own
+
+    Raises ValueError for any other zoom, light, color or size.
     """
 
     flip: bool = True
@@ -33,17 +35,31 @@ class Augmentation:
     size: tuple[int, int] | None = None
 
     def __post_init__(self):
-        if self.size is not None and (np.shape(self.size) != (2,) or min(self.size) < 1):
+        if not 1 <= self.zoom < np.inf:
             raise ValueError(
-                f"size is (height, width) in pixels, two numbers from 1 on, not {self.size!r}."
+                "zoom is the largest magnification, 1 or more; 1 leaves the size alone, and what "
+                f"magnifies by 2 also shrinks by 2. This is {self.zoom!r}."
             )
+        for name in ("light", "color"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} is a share, from 0 for no change to below 1, not {getattr(self, name)!r}."
+                )
+        if self.size is not None:
+            check_size("size", self.size)
 
     def __call__(self, image, mask, rng):
-        """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` ids.
+        """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` uint8 ids.
 
-        Returns the two in the same dtypes, and in the same shapes if `size` is
+        Returns new arrays of the same dtypes, and of the same shapes if `size` is
         not set. `rng` is a ``numpy.random.Generator`` and the only source of chance.
+        Raises ValueError for a picture of another dtype.
         """
+        if image.dtype != np.uint8:
+            raise ValueError(
+                f"A picture is changed as it was read, uint8 from 0 to 255, but this one is {image.dtype}. "
+                "The networks scale it themselves: pass it unscaled."
+            )
         image, mask = self.move(image, mask, rng)
         return self.relight(image, rng), mask
 
@@ -67,6 +83,11 @@ class Augmentation:
             image, mask = scaled(image, mask, (int(height), int(width)))
             zoom = 1
         whole = np.array(mask.shape)[::-1]
+        if quarter == 0 and zoom == 1 and not self.size:
+            rng.uniform(
+                -1, 1, 2
+            )  # drawn all the same: what comes next must not hang on the short cut
+            return tuple(cv2.flip(x, 1) if mirror < 0 else x.copy() for x in (image, mask))
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
         inverse = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom
         # What the window leaves of the picture is room to shift it.
@@ -91,6 +112,8 @@ class Augmentation:
         """Change contrast, brightness and colour balance through a table of 256 values a channel."""
         contrast, brightness = 1 + rng.uniform(-self.light, self.light, 2)
         balance = 1 + rng.uniform(-self.color, self.color, 3)
+        if not (self.light or self.color):
+            return image
         levels = np.arange(256)[:, None]
         table = ((levels - 128) * contrast + 128 * brightness) * balance
         return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8)[:, None, :])

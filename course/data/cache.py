@@ -21,6 +21,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,14 @@ def scaled(image, mask, size):
     return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
+def check_size(name, size):
+    """Raise ValueError unless `size` is (height, width) in whole pixels."""
+    if np.shape(size) != (2,) or not all(isinstance(n, Integral) and n >= 1 for n in size):
+        raise ValueError(
+            f"{name} is (height, width) in pixels, two whole numbers from 1 on, not {size!r}."
+        )
+
+
 def load_samples(pairs, size, workers=None):
     """All `pairs` at `size`, from the cache if it is there, else decoded and cached.
 
@@ -114,6 +123,8 @@ def load_samples(pairs, size, workers=None):
     ------
     DataError
         For the first file that cannot be read. Nothing is cached then.
+    ValueError
+        For a size that is no pair of whole numbers from 1 on.
 
     Notes
     -----
@@ -121,6 +132,7 @@ def load_samples(pairs, size, workers=None):
     first of :func:`course.environment.cache_folders` that can take it; where
     none can, the samples stay in memory and a line says so.
     """
+    check_size("size", size)
     pairs = sorted(pairs, key=lambda pair: (PARTS.index(part_of(pair.name)), pair.name))
     size = tuple(int(n) for n in size)
     workers = workers or os.cpu_count() or 1

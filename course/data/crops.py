@@ -10,6 +10,7 @@ import numpy as np
 
 from course.classes import UNLABELED
 from course.data.augment import FLIPS
+from course.data.cache import check_size
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class RandomCrops:
 
     size: tuple[int, int]
     augment: Callable | None = FLIPS
+
+    def __post_init__(self):
+        check_size("size", self.size)
 
     def __call__(self, image, mask, rng):
         """Cut the same window from a ``(height, width, 3)`` picture and its ``(height, width)`` ids.

@@ -59,7 +59,7 @@ class Dataset:
 
     def at(self, size):
         """All pictures and masks scaled to ``(height, width)``, decoded once: :class:`Samples`."""
-        return load_samples(self.pairs, tuple(size))
+        return load_samples(self.pairs, size)
 
 
 def load(path=None):

@@ -68,14 +68,14 @@ def _resized(images, scale):
     size = tuple(max(1, round(n * scale)) for n in images.shape[1:3])
     if size == images.shape[1:3]:
         return images
-    return np.asarray(ops.image.resize(images.astype(np.float32), size, antialias=True))
+    return ops.convert_to_numpy(ops.image.resize(images.astype(np.float32), size, antialias=True))
 
 
 def _enlarged(maps, size):
     # Probabilities and not logits: between two pixels, their means still sum to one.
     if maps.shape[1:3] == tuple(size):
         return maps
-    return np.asarray(ops.image.resize(maps, size))
+    return ops.convert_to_numpy(ops.image.resize(maps, size))
 
 
 def _softmax(logits):

@@ -106,7 +106,8 @@ class DenseCRF:
         Raises
         ------
         ValueError
-            If the shapes do not fit each other, or a logit is not finite.
+            If the shapes do not fit each other, a logit is not finite, or the picture is so small
+            that at this stride no pixel votes.
         """
         images, logits = np.asarray(images), np.asarray(logits)
         _check(images, logits)
@@ -148,6 +149,11 @@ class DenseCRF:
         unary = unary_energy(logits, self.ignore).reshape(-1, classes)
         numbers, first = np.arange(height * width).reshape(height, width), self.stride // 2
         voters = numbers[first :: self.stride, first :: self.stride].ravel()
+        if not len(voters):
+            raise ValueError(
+                f"In a picture of {height}×{width} no pixel votes at a stride of {self.stride}. "
+                "Choose a smaller stride."
+            )
         kernels = self._kernels(image, voters, unary.dtype)
         matrix = sum(kernel.matrix for kernel in kernels)
         q = mean_field(unary[voters], matrix, self.iterations - 1)

@@ -4,6 +4,7 @@ import numpy as np
 
 from course import metrics
 from course.classes import NUM_CLASSES, UNLABELED
+from course.inference.tiles import logits_of
 
 
 def predict(model, images, batch_size=8):
@@ -11,8 +12,8 @@ def predict(model, images, batch_size=8):
 
     Parameters
     ----------
-    model : keras.Model
-        Pictures to logits.
+    model : keras.Model or callable
+        Pictures to logits of the same height and width, as :func:`~course.inference.augmented` too.
     images : (n, height, width, 3) array, or one picture (height, width, 3)
         RGB, 0 to 255.
     batch_size : int
@@ -24,7 +25,7 @@ def predict(model, images, batch_size=8):
     Raises
     ------
     ValueError
-        If `images` has another shape.
+        If `images` has another shape, or the logits are not of the pictures' size.
     """
     images = np.asanyarray(images)
     if images.ndim == 3:
@@ -38,7 +39,12 @@ def predict(model, images, batch_size=8):
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         # Batch by batch: the logits of a whole split would be 24 float32 maps a picture.
-        logits = model.predict_on_batch(np.ascontiguousarray(images[rows]))
+        logits = logits_of(model, np.ascontiguousarray(images[rows]))
+        if logits.shape[1:3] != images.shape[1:3]:
+            raise ValueError(
+                f"For pictures of {images.shape[1:3]} this network answers {logits.shape[1:3]}: it has no "
+                "padding. predict_tiles labels whole pictures with it."
+            )
         masks[rows] = np.argmax(logits, axis=-1)
     return masks
 
@@ -46,7 +52,7 @@ def predict(model, images, batch_size=8):
 def confusion(model, samples, batch_size=8, ignore=UNLABELED):
     """The confusion matrix of `model` over all `samples`, pooled: truth on rows.
 
-    Returns an int64 array ``(classes, classes)`` for the functions of
+    Returns an int64 array ``(24, 24)`` for the functions of
     :mod:`course.metrics`; pixels whose truth is `ignore` are not counted.
     """
     total = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)

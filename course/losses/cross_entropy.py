@@ -22,7 +22,7 @@ class CrossEntropy(PixelLoss):
     ----------
     class_weights : (classes,) array-like, optional
         For example from :func:`median_frequency_weights`.
-    ignore : int, optional
+    ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
 
     Raises
@@ -78,7 +78,7 @@ class Focal(CrossEntropy):
         0 or more; the paper's choice is 2.
     class_weights : (classes,) array-like, optional
         The paper's alpha.
-    ignore : int, optional
+    ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
     """
 

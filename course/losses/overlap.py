@@ -28,7 +28,7 @@ class SoftDice(PixelLoss):
 
     Parameters
     ----------
-    ignore : int, optional
+    ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
     """
 
@@ -57,7 +57,7 @@ class LovaszSoftmax(PixelLoss):
 
     Parameters
     ----------
-    ignore : int, optional
+    ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
 
     Raises

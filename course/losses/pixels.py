@@ -1,9 +1,12 @@
 """What all losses share: pictures as one long list of pixels, some of which do not count."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from course.classes import UNLABELED
+
+NO_CLASS = -(2**31)  # an id that nobody ignores
 
 
 class PixelLoss(keras.losses.Loss):
@@ -12,11 +15,11 @@ class PixelLoss(keras.losses.Loss):
     Call with `y_true`, ids (batch, height, width) or (batch, height, width, 1),
     and `y_pred`, logits (batch, height, width, classes). Returns a float32
     scalar. A batch without counted pixels has loss 0 and gradient 0. An id that
-    is no class makes the loss nan.
+    is no class makes the loss nan, and so does one that is no whole number.
 
     Parameters
     ----------
-    ignore : int, optional
+    ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
 
     Raises
@@ -79,8 +82,12 @@ def flatten(y_true, y_pred, ignore):
             "(batch, height, width) and logits (batch, height, width, classes) of the same size."
         )
     logits = ops.reshape(ops.cast(y_pred, "float32"), (-1, shape[-1]))
-    ids = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-    valid = ops.ones_like(ids, dtype="bool") if ignore is None else ids != ignore
+    ids = ops.cast(y_true, "int32")
+    # Cutting off what stands behind the point would turn a mask that was scaled into class 0.
+    ids = ops.reshape(ops.where(ops.cast(ids, y_true.dtype) == y_true, ids, NO_CLASS), (-1,))
+    valid = ops.ones_like(ids, dtype="bool")
+    for left_out in () if ignore is None else np.atleast_1d(ignore):
+        valid = valid & (ids != int(left_out))
     return logits, ids, valid
 
 

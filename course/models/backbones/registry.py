@@ -53,7 +53,8 @@ def backbone(name, images, width=64, weights=None, output_stride=32):
     output_stride : 8, 16 or 32
         Of the last map. Below 32, the strides that would make it coarser are
         left out and all windows after them are spread by as much (their
-        *rate*): the same weights give the same values, and more between them.
+        *rate*): the same weights give the same values, and more between them,
+        for pictures whose sides 32 divides.
 
     Returns
     -------
