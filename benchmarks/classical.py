@@ -50,10 +50,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
-    rows = []
     print("seed  method                  mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:
-        lesson = run(seed)
+        lesson, rows = run(seed), []
         for name, guesses in lesson.guesses.items():
             row = {"seed": seed, "method": name}
             row |= results.scores(lesson.validation.masks, guesses)
@@ -64,10 +63,11 @@ def main():
                 f"{row['accuracy']:9.3f} {row['boundary F']:11.3f} {row['seconds']:8.3f}",
                 flush=True,
             )
-    dataset, scale = lesson.dataset, lesson.scale
-    about = results.about(dataset, scale, lesson.train, lesson.validation)
-    about |= {"scale": {"name": scale.name, "size": scale.size}}  # no network, no epochs
-    results.write("classical", dataset, scale, about | {"scikit-learn": sklearn.__version__}, rows)
+        dataset, scale = lesson.dataset, lesson.scale
+        about = results.about(dataset, scale, lesson.train, lesson.validation)
+        about |= {"scale": {"name": scale.name, "size": scale.size}}  # no network, no epochs
+        about |= {"scikit-learn": sklearn.__version__}
+        results.update("classical", dataset, scale, about, rows)
 
 
 if __name__ == "__main__":

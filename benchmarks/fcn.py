@@ -19,9 +19,10 @@ def main():
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
-    rows = []
+    about = results.about(dataset, scale, train, validation)
     print("seed  model      mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:
+        rows = []
         for stride in STRIDES:
             keras.utils.set_random_seed(seed)
             model = small_fcn(stride, width=scale.width, size=scale.size)
@@ -42,8 +43,7 @@ def main():
                 f"{row['accuracy']:9.3f} {row['boundary F']:11.3f} {row['seconds']:8d}",
                 flush=True,
             )
-    about = results.about(dataset, scale, train, validation)
-    results.write("fcn", dataset, scale, about, rows)
+        results.update("fcn", dataset, scale, about, rows)
 
 
 if __name__ == "__main__":

@@ -21,14 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 
 from benchmarks import results
-from course import data, environment
-from course.classes import NUM_CLASSES
+from course import data, environment, training
 from course.data import synthetic
 from course.data.cache import load_samples
 from course.data.find import find
+from course.models.fcn import small_fcn
 
 SIZE = (128, 192)
 BATCH = 6
@@ -127,39 +128,29 @@ def decoding(pairs, repetitions):
     }
 
 
-def training(samples, repetitions):
+class Constant(keras.utils.PyDataset):
+    """One batch, ready in memory, again and again."""
+
+    def __init__(self, batch, steps):
+        super().__init__(workers=1)
+        self.batch, self.steps = batch, steps
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+def feeding(samples, augment, repetitions):
     """Epochs of the same model, compiled as `course.training.fit` does, on two feeds."""
-    import keras
-
-    from course.classes import UNLABELED
-    from course.losses import CrossEntropy
-    from course.metrics import MeanIoU
-    from course.models.fcn import small_fcn
-
-    class Constant(keras.utils.PyDataset):
-        """One batch, ready in memory, again and again."""
-
-        def __init__(self, batch, steps):
-            super().__init__(workers=1)
-            self.batch, self.steps = batch, steps
-
-        def __len__(self):
-            return self.steps
-
-        def __getitem__(self, index):
-            return self.batch
-
     # The pictures four times over: what starting and ending an epoch costs is the same for both feeds.
     rows = np.tile(np.arange(len(samples)), 4)
     samples = data.Samples(samples.names * 4, samples.images[rows], samples.masks[rows])
-    batches = data.Batches(samples, BATCH, data.Augmentation(), shuffle=True)
+    batches = data.Batches(samples, BATCH, augment, shuffle=True)
     constant = Constant(batches[0], len(batches))
-    model = small_fcn(8, classes=NUM_CLASSES)
-    model.compile(
-        optimizer=keras.optimizers.AdamW(2e-3, weight_decay=1e-4),
-        loss=CrossEntropy(ignore=UNLABELED),
-        metrics=[MeanIoU(ignore=UNLABELED)],
-    )
+    model = small_fcn(8)
+    training.compile(model, samples)
 
     def epoch(feed):
         return lambda: model.fit(feed, shuffle=False, verbose=0)
@@ -208,7 +199,8 @@ def main():
         rows["decode, 24 megapixels"] = decoding(large_photographs(Path(folder) / "large"), 7)
     height, width = dataset[dataset.names[0]][1].shape
     rows[f"decode, {width}×{height}"] = decoding(dataset.pairs, 7)
-    rows["training step, smoke scale"] = training(samples.split("train"), 9)
+    for name, augment in {"mirrored": data.FLIPS, "all augmentation": data.Augmentation()}.items():
+        rows[f"training step, {name}"] = feeding(samples.split("train"), augment, 9)
     table(rows)
     FILE.write_text(json.dumps({"data": dataset.title, **machine, "rows": rows}, indent=1) + "\n")
     print(f"\nWritten to {FILE}.")

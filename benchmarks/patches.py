@@ -54,14 +54,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     options = parser.parse_args()
-    rows = []
     for seed in options.seeds:
         names = run(seed)
-        rows.append({"seed": seed, **measured(names)})
-        print(json.dumps(rows[-1]), flush=True)
-    dataset, scale = names["dataset"], names["scale"]
-    about = results.about(dataset, scale, names["train"], names["validation"])
-    results.write("patches", dataset, scale, about, rows)
+        row = {"seed": seed, **measured(names)}
+        print(json.dumps(row), flush=True)
+        dataset, scale = names["dataset"], names["scale"]
+        about = results.about(dataset, scale, names["train"], names["validation"])
+        results.update("patches", dataset, scale, about, [row])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ the arrays that :func:`benchmarks.accuracy.write_pictures` leaves; into it go th
 validation pictures, one file for each of the minutes, and ``report.json``.
 
 All start from random weights and see the course's own batches: flipped, turned, scaled and lit anew each
-time from the largest copies, except where a library's author trains without. All learn `unlabeled` as a
+time from the largest copies, except where a library's author trains without, or the caller wants less. All learn `unlabeled` as a
 class like any other, for so their documentation trains.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.results import labels_at
 from course.classes import NUM_CLASSES as CLASSES
-from course.data import Augmentation, Batches, Samples
+from course.data import FLIPS, Augmentation, Batches, Samples
 
 VERSIONS = ("tensorflow", "keras", "tf_keras", "segmentation_models", "keras_hub", "numpy")
 WARM_UP, TIMED = 3, 15  # steps before the time of one is taken, and those it is the median of
@@ -42,7 +42,7 @@ class Peer:
     batch     pictures a step
     rate      the documented learning rate
     scheduled whether the rate falls over the run, which then has to know its length
-    augment   whether pictures are changed at random
+    augment   how pictures are changed at random: "all", "flips" or "none"
     prepare   pictures (batch, height, width, 3) uint8 -> what the network wants
     output    factor of the labels' size to the pictures'
     """
@@ -53,7 +53,7 @@ class Peer:
     rate: float
     size: tuple[int, int] = (192, 288)
     scheduled: bool = False
-    augment: bool = True
+    augment: str = "all"
     prepare: callable = field(default=lambda images: images.astype("float32"))
     output: float = 1.0
 
@@ -65,10 +65,11 @@ def main():
     parser.add_argument("--minutes", type=float, nargs="+", required=True)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--plain", action="store_true", help="without augmentation")
+    parser.add_argument("--augment", choices=["all", "flips", "none"])
     options = parser.parse_args()
     peer = PEERS[options.network]
-    report = measure(replace(peer, augment=False) if options.plain else peer, options)
+    peer = replace(peer, augment=options.augment or peer.augment)
+    report = measure(peer, options)
     (options.folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
@@ -78,8 +79,10 @@ def measure(peer, options):
         arrays = dict(stored)
     names = tuple(map(str, range(len(arrays["images"]))))
     samples = Samples(names, arrays["images"], arrays["masks"])
-    augment = Augmentation(size=peer.size) if peer.augment else None
-    stream = _stream(Batches(samples, peer.batch, augment, shuffle=True, seed=options.seed), peer)
+    ways = {"all": Augmentation(size=peer.size), "flips": FLIPS, "none": None}
+    stream = _stream(
+        Batches(samples, peer.batch, ways[peer.augment], shuffle=True, seed=options.seed), peer
+    )
     rate = options.rate or peer.rate
     # A rate that falls has to know beforehand for how many steps.
     seconds = _seconds_a_step(peer, rate, stream, options.seed) if peer.scheduled else None
@@ -296,7 +299,7 @@ PEERS = {
     "vgg_unet": Peer(
         *(_vgg_unet, "`keras_segmentation.train` as the seed's notebook calls it", 2, 1e-3),
         size=(416, 608),
-        augment=False,
+        augment="none",
         prepare=_caffe,
         output=0.5,
     ),

@@ -336,14 +336,14 @@ def accuracy():
             row["network"],
             f"{row['parameters'] / 1000000.0:.1f} M",
             f"{row['rate']:.2g}",
-            "yes" if row["augmented"] else "no",
+            row["augment"],
             row["steps"] * row["batch"],
             round(row["seconds"]),
             *(score(row[key]) for key in keys),
         ]
         for row in found
     ]
-    head = ["minutes", "network", "parameters", "rate", "augmented", "pictures seen", "seconds"]
+    head = ["minutes", "network", "parameters", "rate", "augmentation", "pictures seen", "seconds"]
     return markdown([*head, *keys], lines)
 
 
