@@ -8,7 +8,7 @@ ground truth of a split, with pixels pooled over the whole split and class 0
     mean_iou(cm)
 
 :class:`MeanIoU` is the same number for ``model.compile(metrics=[...])``.
-Averaging the IoUs of single pictures instead gives another figure, often a larger one.
+Averaging the IoUs of single pictures instead gives another figure, higher or lower.
 """
 
 import cv2

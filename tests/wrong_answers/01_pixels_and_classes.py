@@ -113,6 +113,12 @@ def unknown_colors(rgb, palette):
     weights = np.array([65536, 256, 1]).astype(np.uint8)
     return ~np.isin((rgb * weights).sum(axis=-1), (palette * weights).sum(axis=-1))
 """,
+        "packed in base 255 (hidden only)": """
+def unknown_colors(rgb, palette):
+    def pack(colors):
+        return colors.astype(int) @ [255 * 255, 255, 1]
+    return ~np.isin(pack(rgb), pack(palette))
+""",
         "near colours let through": """
 def unknown_colors(rgb, palette):
     far = np.abs(rgb[:, :, None].astype(int) - palette).max(axis=-1)

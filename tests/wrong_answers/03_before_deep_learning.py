@@ -60,6 +60,30 @@ def two_cuts(counts):
     pairs = [(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]
     return min(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
 """,
+        "the last value never a group by itself": """
+def two_cuts(counts):
+    values, k = np.arange(len(counts)), len(counts)
+    mean = (counts * values).sum() / counts.sum()
+
+    def part(low, high):
+        n = counts[low:high].sum()
+        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
+
+    pairs = [(s, t) for s in range(k - 2) for t in range(s + 1, k - 2)] or [(0, 1)]
+    return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
+""",
+        "the middle group of two values at least": """
+def two_cuts(counts):
+    values, k = np.arange(len(counts)), len(counts)
+    mean = (counts * values).sum() / counts.sum()
+
+    def part(low, high):
+        n = counts[low:high].sum()
+        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
+
+    pairs = [(s, t) for s in range(k - 2) for t in range(s + 2, k - 1)]
+    return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
+""",
         "an empty group makes NaN, which argmax takes (hidden only)": """
 def two_cuts(counts):
     values, k = np.arange(len(counts)), len(counts)

@@ -99,6 +99,25 @@ def pair_files(pictures, masks):
             "return pairs,", "return sorted(pairs),"
         ),
         "the first dot, not the last (hidden only)": pair(stem='name.partition(".")[0]'),
+        "an equal name minds only with a partner (hidden only)": """
+def pair_files(pictures, masks):
+    def by_stem(names):
+        found = {}
+        for name in names:
+            if not name.startswith("."):
+                found.setdefault(name.rpartition(".")[0], []).append(name)
+        return found
+    first, second = by_stem(pictures), by_stem(masks)
+    pairs, alone = [], []
+    for stem in sorted(first.keys() | second.keys()):
+        if stem in first and stem in second:
+            if len(first[stem]) > 1 or len(second[stem]) > 1:
+                raise ValueError(stem)
+            pairs.append((first[stem][0], second[stem][0]))
+        else:
+            alone += first.get(stem, []) + second.get(stem, [])
+    return pairs, sorted(alone)
+""",
         "equal names refused among pictures only (hidden only)": pair(refuse="names is pictures"),
     },
     "prepare-pair": {
@@ -162,6 +181,12 @@ generator = np.random.default_rng(0)
 
 def batch_rows(pictures, batch_size, seed, epoch, number):
     order = generator.permutation(pictures)
+    return order[number * batch_size : (number + 1) * batch_size]
+""",
+        "the two numbers written one behind the other (hidden only)": """
+def batch_rows(pictures, batch_size, seed, epoch, number):
+    import zlib
+    order = np.random.default_rng(zlib.crc32(f"{seed}{epoch}".encode())).permutation(pictures)
     return order[number * batch_size : (number + 1) * batch_size]
 """,
         "every batch draws for itself": """

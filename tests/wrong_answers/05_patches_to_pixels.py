@@ -208,6 +208,22 @@ def stitch_all(network, picture, window, step):
             out='layers.Activation("relu")(shortcut)'
         ),
         "gamma is either on or off (hidden only)": block(gamma="float(gamma > 0)"),
+        "gamma at the first normalization (hidden only)": block(gamma="1.0").replace(
+            "conv_norm(maps, 3, 2)", "conv_norm(maps, 3, 2, gamma)"
+        ),
+        "gamma at both normalizations (hidden only)": block().replace(
+            "conv_norm(maps, 3, 2)", "conv_norm(maps, 3, 2, gamma)"
+        ),
+        "no first normalization (hidden only)": block().replace(
+            "conv_norm(maps, 3, 2)",
+            'layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(maps)',
+        ),
+        "ReLU before the first normalization (hidden only)": block(
+            inside="layers.BatchNormalization()"
+        ).replace(
+            "conv_norm(maps, 3, 2)",
+            'layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu")(maps)',
+        ),
         "a shortcut without normalization (hidden only)": block(
             shortcut='layers.Conv2D(channels, 1, strides=2, padding="same", use_bias=False)(maps)'
         ),

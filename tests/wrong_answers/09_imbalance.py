@@ -196,6 +196,16 @@ def tversky_loss(p, ids, false_weight, missed_weight, ignore):
         found.append(index[truth.any(0)].mean())
     return float(1 - np.mean(found)) if found else 0.0
 """,
+        "present where something was hit (hidden tests only)": """
+def tversky_loss(p, ids, false_weight, missed_weight, ignore):
+    counted = ids != ignore
+    if not counted.any():
+        return 0.0
+    p, truth = p[counted], ids[counted][:, None] == np.arange(p.shape[-1])
+    hits, false, missed = (p * truth).sum(0), (p * ~truth).sum(0), ((1 - p) * truth).sum(0)
+    index = hits / (hits + false_weight * false + missed_weight * missed + 1e-12)
+    return float(1 - index[hits > 0].mean())
+""",
         "only class 0 is ever ignored (hidden tests only)": """
 def tversky_loss(p, ids, false_weight, missed_weight, ignore):
     counted = ids > 0
@@ -247,6 +257,14 @@ def at_new_shares(logits, old, new):
     with np.errstate(all="ignore"):
         scores = logits + np.log(new / old)
         e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+""",
+        "one largest score for all pixels (hidden tests only)": """
+def at_new_shares(logits, old, new):
+    both = (old > 0) & (new > 0)
+    scores = np.where(both, logits + np.log(np.where(both, new / np.where(both, old, 1), 1)), -np.inf)
+    with np.errstate(invalid="ignore"):
+        e = np.exp(scores - scores.max())
         return e / e.sum(axis=-1, keepdims=True)
 """,
         "the largest score before the shift (hidden tests only)": """

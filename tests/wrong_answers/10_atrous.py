@@ -227,6 +227,19 @@ def mean_field_in_turn(unary, kernel, rounds):
         q[i] = softmax(pull[i] @ q - unary[i])
     return q
 """,
+        "one largest number for all pixels (hidden tests only)": """
+def mean_field_in_turn(unary, kernel, rounds):
+    pull = kernel * (1 - np.eye(len(kernel)))
+    def softmax(scores):
+        with np.errstate(all="ignore"):
+            e = np.exp(scores - scores.max())
+            return e / e.sum(axis=-1, keepdims=True)
+    q = softmax(-unary)
+    for _ in range(rounds):
+        for i in range(len(q)):
+            q[i] = softmax(pull[i] @ q - unary[i])
+    return q
+""",
         "exp of large numbers (hidden tests only)": """
 def mean_field_in_turn(unary, kernel, rounds):
     pull = kernel * (1 - np.eye(len(kernel)))

@@ -192,6 +192,29 @@ def decoder(deep_shape, low_shape, channels, narrow, classes):
     x = bare(bare(x, channels, 3), channels, 3)
     return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
 """,
+        "3×3 convolutions without a normalization (hidden tests only)": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    x = layers.Concatenate()([conv(low, narrow, 1), layers.Resizing(*low_shape[:2])(deep)])
+    for _ in range(2):
+        x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+    return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
+""",
+        "the narrowed map without a normalization (hidden tests only)": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    low_narrow = layers.Conv2D(narrow, 1, activation="relu")(low)
+    x = layers.Concatenate()([low_narrow, layers.Resizing(*low_shape[:2])(deep)])
+    x = conv(conv(x, channels, 3), channels, 3)
+    return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
+""",
+        "64 channels, whatever is asked (hidden tests only)": """
+def decoder(deep_shape, low_shape, channels, narrow, classes):
+    deep, low = keras.Input(deep_shape), keras.Input(low_shape)
+    x = layers.Concatenate()([conv(low, narrow, 1), layers.Resizing(*low_shape[:2])(deep)])
+    x = conv(conv(x, 64, 3), 64, 3)
+    return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
+""",
         "softmax at the end": """
 def decoder(deep_shape, low_shape, channels, narrow, classes):
     deep, low = keras.Input(deep_shape), keras.Input(low_shape)

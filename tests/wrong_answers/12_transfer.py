@@ -146,6 +146,17 @@ def nearest_mean_head(maps, masks, classes, ignored):
         "32 pictures at a time": changed(STAGES, "batch_size=len(pictures), ", ""),
         "one picture at a time": changed(STAGES, "batch_size=len(pictures)", "batch_size=1"),
         "Adam": changed(STAGES, "optimizers.SGD", "optimizers.Adam"),
+        "conv1 trains in both stages": """
+def trained_in_stages(encoder, pictures, masks, classes, steps, rate):
+    model = network(encoder, classes)
+    for number, step_rate in ((steps[0], rate), (steps[1], rate / 10)):
+        for layer in model.layers:
+            layer.trainable = layer.name in ("head", "conv1")
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(step_rate), loss)
+        model.fit(pictures, masks, batch_size=len(pictures), epochs=number, verbose=0)
+    return model
+""",
         "compiled once, before the flags": """
 def trained_in_stages(encoder, pictures, masks, classes, steps, rate):
     model = network(encoder, classes)
