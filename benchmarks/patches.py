@@ -1,6 +1,6 @@
 """Lesson 05's patch classifier over several seeds: ``python -m benchmarks.patches [SEED …]``.
 
-Runs the lesson's own cells, all but its figures, once for each seed, on the data and at the scale
+Runs the lesson's own cells, whose figures are thrown away, once for each seed, on the data and at the scale
 that the lesson would use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to
 claim: scores of the label maps, how many times faster the convolutional network is, and the ratio
 of gradients with and without shortcuts.
@@ -11,11 +11,13 @@ import contextlib
 import io
 import json
 from pathlib import Path
+from unittest import mock
 
-import nbformat
+import matplotlib.pyplot as plt
 
 from benchmarks import results
-from course import metrics
+from course import metrics, plots
+from course.notebooks import read
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
 
@@ -23,12 +25,15 @@ LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
 def run(seed):
     """The names that the lesson's cells leave behind when run with `seed`."""
     names = {}
-    for cell in nbformat.read(LESSON, as_version=4).cells:
-        if cell.cell_type == "code" and "plots.show" not in cell.source:
-            source = cell.source.replace(
-                "SEED, WINDOW, REACH = 0,", f"SEED, WINDOW, REACH = {seed},"
-            )
-            with contextlib.redirect_stdout(io.StringIO()):
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        mock.patch.object(plots, "show", side_effect=lambda _: plt.close("all")),
+    ):
+        for cell in read(LESSON).cells:
+            if cell.cell_type == "code":
+                source = cell.source.replace(
+                    "SEED, WINDOW, REACH = 0,", f"SEED, WINDOW, REACH = {seed},"
+                )
                 exec(compile(source, f"cell {cell.id}", "exec"), names)
     if names["SEED"] != seed:
         raise ValueError(f"{LESSON.name} no longer sets SEED where this benchmark looks for it.")

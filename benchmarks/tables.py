@@ -231,6 +231,48 @@ RIVALS = ("FCN-8s", "U-Net", "DeepLabV3+")
 FIRST, SECOND, EQUAL = "0.4 min", "0.4 min, second machine", "6 epochs"
 
 
+@table("deploy")
+def deploy():
+    lines = []
+    for what in dict.fromkeys(values(rows("deploy-synthetic-smoke"), "what")):
+        found = rows("deploy-synthetic-smoke", what=what)
+        same = [row["same"] for row in found if row["same"] is not None]
+        cuts = [row["edges at cuts"] for row in found if "edges at cuts" in row]
+        lines.append(
+            [
+                what,
+                mean(same) if same else "",
+                mean(values(found, "mIoU")),
+                mean(values(found, "boundary F")),
+                f"{statistics.fmean(cuts):.1f}" if cuts else "",
+            ]
+        )
+    head = ["predicted by", "labels as in one pass", "mIoU", "boundary F", "edges at cuts"]
+    return markdown(head, lines)
+
+
+@table("deploy, speed")
+def deploy_speed():
+    lines = []
+    for row in rows("deploy-speed-synthetic-smoke"):
+        size = f"{row['parameters']:,} parameters" if "parameters" in row else ""
+        size = f"{row['bytes'] / 1000:,.0f} kB" if "bytes" in row else size
+        lines.append([row["group"], row["what"], size, f"{row['times as fast']:.2f}"])
+    return markdown(["", "", "size", "times as fast as the first"], lines)
+
+
+@table("input")
+def input_pipeline():
+    lines = []
+    for what, row in stored("input")["rows"].items():
+        pairs = (("bare_ms", "cold_ms"), ("constant_ms", "pipeline_ms"))
+        base, ours = next(pair for pair in pairs if pair[0] in row)
+        lines.append(
+            [what, f"{row[base]:.1f}", f"{row[ours]:.1f}", score(row["ratio"]), row["wanted"]]
+        )
+    return markdown(["", "bare or constant, ms", "ours, ms", "ratio", "wanted"], lines)
+
+
 @table("showdown")
 def showdown():
     head = ["machine", "", "parameters", "seconds a step", "epochs"]
