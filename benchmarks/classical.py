@@ -6,17 +6,12 @@ comparisons are allowed to claim. A seed draws the pixels, the clusters' start a
 """
 
 import argparse
-import contextlib
-import io
 from pathlib import Path
 from types import SimpleNamespace
-from unittest import mock
 
-import matplotlib.pyplot as plt
 import sklearn
 
-from benchmarks import results
-from course import plots
+from benchmarks import notebook, results
 from course.notebooks import read
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "03_before_deep_learning.ipynb"
@@ -36,14 +31,7 @@ def run(seed):
             if place not in cells.get(cell, ""):
                 raise ValueError(f"{LESSON.name} no longer has {place} in a cell {cell!r}.")
             cells[cell] = cells[cell].replace(place, place.replace("0", str(seed)))
-    names = {}
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.object(plots, "show", side_effect=lambda _: plt.close("all")),
-    ):
-        for cell, source in cells.items():
-            exec(compile(source, f"cell {cell}", "exec"), names)
-    return SimpleNamespace(**names)
+    return SimpleNamespace(**notebook.run(cells))
 
 
 def main():

@@ -1,22 +1,16 @@
 """Lesson 05's patch classifier over several seeds: ``python -m benchmarks.patches [SEED …]``.
 
-Runs the lesson's own cells, whose figures are thrown away, once for each seed, on the data and at the scale
-that the lesson would use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to
-claim: scores of the label maps, how many times faster the convolutional network is, and the ratio
+Runs the lesson's own cells once for each seed, on the data and at the scale that the lesson would
+use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to claim: scores of the label maps, how many times faster the convolutional network is, and the ratio
 of gradients with and without shortcuts.
 """
 
 import argparse
-import contextlib
-import io
 import json
 from pathlib import Path
-from unittest import mock
 
-import matplotlib.pyplot as plt
-
-from benchmarks import results
-from course import metrics, plots
+from benchmarks import notebook, results
+from course import metrics
 from course.notebooks import read
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
@@ -24,17 +18,15 @@ LESSON = Path(__file__).parents[1] / "notebooks" / "05_patches_to_pixels.ipynb"
 
 def run(seed):
     """The names that the lesson's cells leave behind when run with `seed`."""
-    names = {}
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.object(plots, "show", side_effect=lambda _: plt.close("all")),
-    ):
-        for cell in read(LESSON).cells:
-            if cell.cell_type == "code":
-                source = cell.source.replace(
-                    "SEED, WINDOW, REACH = 0,", f"SEED, WINDOW, REACH = {seed},"
-                )
-                exec(compile(source, f"cell {cell.id}", "exec"), names)
+    names = notebook.run(
+        {
+            cell.id: cell.source.replace(
+                "SEED, WINDOW, REACH = 0,", f"SEED, WINDOW, REACH = {seed},"
+            )
+            for cell in read(LESSON).cells
+            if cell.cell_type == "code"
+        }
+    )
     if names["SEED"] != seed:
         raise ValueError(f"{LESSON.name} no longer sets SEED where this benchmark looks for it.")
     return names

@@ -6,8 +6,8 @@ the arrays that :func:`benchmarks.accuracy.write_pictures` leaves; into it go th
 validation pictures, one file for each of the minutes, and ``report.json``.
 
 All start from random weights and see the course's own batches: flipped, turned, scaled and lit anew each
-time from the largest copies, except where a library's author trains without, or the caller wants less. All learn `unlabeled` as a
-class like any other, for so their documentation trains.
+time from the largest copies, except where a library's author trains without, or the caller wants less.
+All learn `unlabeled` as a class like any other, for so their documentation trains.
 """
 
 import argparse

@@ -6,14 +6,13 @@ normalization and dropout on and off. What it prints is what the lesson is allow
 """
 
 import argparse
-import contextlib
-import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 
+from benchmarks import notebook
 from benchmarks.results import RESULTS, machine
 from course.notebooks import read
 
@@ -33,12 +32,8 @@ NETWORKS = {
 
 def functions_of_lesson():
     """The names that those cells define."""
-    names = {}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for cell in read(LESSON).cells:
-            if cell.id in CELLS:
-                exec(cell.source, names)
-    return SimpleNamespace(**names)
+    cells = {cell.id: cell.source for cell in read(LESSON).cells if cell.id in CELLS}
+    return SimpleNamespace(**notebook.run(cells))
 
 
 def checkerboards(lesson, seed):

@@ -84,9 +84,8 @@ class Augmentation:
             zoom = 1
         whole = np.array(mask.shape)[::-1]
         if quarter == 0 and zoom == 1 and not self.size:
-            rng.uniform(
-                -1, 1, 2
-            )  # drawn all the same: what comes next must not hang on the short cut
+            # Drawn all the same: what comes next must not hang on the short cut.
+            rng.uniform(-1, 1, 2)
             return tuple(cv2.flip(x, 1) if mirror < 0 else x.copy() for x in (image, mask))
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
         inverse = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom

@@ -1,5 +1,23 @@
 """Wrong answers to the exercises of lesson 03: grade id → title of the error → source."""
 
+TWO_CUTS = """
+def two_cuts(counts):
+    values, k = np.arange(len(counts)), len(counts)
+    mean = (counts * values).sum() / counts.sum()
+
+    def part(low, high):
+        n = counts[low:high].sum()
+        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
+
+    pairs = {pairs}
+    return {choose}(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
+"""
+
+
+def two_cuts(pairs, choose="max"):
+    return TWO_CUTS.format(pairs=pairs, choose=choose)
+
+
 WRONG = {
     "two-cuts": {
         "one cut by Otsu, then the best second cut beside it": """
@@ -48,42 +66,15 @@ def two_cuts(counts):
     below = np.cumsum(counts) / counts.sum()
     return int(np.searchsorted(below, 1 / 3)), int(np.searchsorted(below, 2 / 3))
 """,
-        "the smallest variance between, not the largest": """
-def two_cuts(counts):
-    values, k = np.arange(len(counts)), len(counts)
-    mean = (counts * values).sum() / counts.sum()
-
-    def part(low, high):
-        n = counts[low:high].sum()
-        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
-
-    pairs = [(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]
-    return min(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
-""",
-        "the last value never a group by itself": """
-def two_cuts(counts):
-    values, k = np.arange(len(counts)), len(counts)
-    mean = (counts * values).sum() / counts.sum()
-
-    def part(low, high):
-        n = counts[low:high].sum()
-        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
-
-    pairs = [(s, t) for s in range(k - 2) for t in range(s + 1, k - 2)] or [(0, 1)]
-    return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
-""",
-        "the middle group of two values at least": """
-def two_cuts(counts):
-    values, k = np.arange(len(counts)), len(counts)
-    mean = (counts * values).sum() / counts.sum()
-
-    def part(low, high):
-        n = counts[low:high].sum()
-        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
-
-    pairs = [(s, t) for s in range(k - 2) for t in range(s + 2, k - 1)]
-    return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
-""",
+        "the smallest variance between, not the largest": two_cuts(
+            "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]", choose="min"
+        ),
+        "the last value never a group by itself": two_cuts(
+            "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 2)] or [(0, 1)]"
+        ),
+        "the middle group of two values at least": two_cuts(
+            "[(s, t) for s in range(k - 2) for t in range(s + 2, k - 1)]"
+        ),
         "an empty group makes NaN, which argmax takes (hidden only)": """
 def two_cuts(counts):
     values, k = np.arange(len(counts)), len(counts)
