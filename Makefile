@@ -13,7 +13,11 @@ STORED := COURSE_DATA=synthetic COURSE_SCALE=smoke COURSE_PROGRESS=0
 PYTEST := $(STORED) $(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600
 BACKENDS ?= jax torch
-COMPARISONS := accuracy recipe fcn difficulty classical patches upsampling unet imbalance crf deeplab transfer deploy showdown grading
+# What the page's tables show, with the data and the options that they show it of.
+SCENES := "difficulty 0 1" classical patches fcn upsampling "unet --epochs 6" imbalance crf deeplab transfer deploy \
+	"deploy --speed" showdown "showdown --epochs 6" "grading --submissions 3"
+PHOTOGRAPHS := accuracy recipe
+PHOTOGRAPHS_SMALL := classical transfer
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -70,7 +74,10 @@ bench: $(READY) ## what the course costs: its pipeline, beside peers, lesson by 
 	@for what in input speed lessons page; do $(RUN) benchmarks.$$what || exit 1; done
 
 bench-all: bench ## and what its networks reach, over seeds and beside peers (a day)
-	@for what in $(COMPARISONS) page; do $(RUN) benchmarks.$$what || exit 1; done
+	@for what in $(SCENES); do $(STORED) $(RUN) benchmarks.$$what || exit 1; done
+	@for what in $(PHOTOGRAPHS); do $(RUN) benchmarks.$$what || exit 1; done
+	@$(RUN) course data | grep -q Synthetic || for what in $(PHOTOGRAPHS_SMALL); do COURSE_SCALE=smoke $(RUN) benchmarks.$$what || exit 1; done
+	@$(RUN) benchmarks.page
 
 clean: ## remove the environment, builds and caches; downloaded data stays
 	rm -rf $(VENV) build data/.cache *.egg-info

@@ -16,6 +16,7 @@ and number (``--run``: the same once more, to see how much the machine alone cha
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,9 @@ def peer_process(name, folder, minutes, rate=None, seed=0, augment=None):
     command = [python, "-m", "benchmarks.peers", name, folder, "--seed", seed]
     command += ["--rate", rate or PEERS[name].rate, "--minutes", *minutes]
     command += ["--augment", augment or PEERS[name].augment]
-    subprocess.run([str(part) for part in command], check=True)
+    # segmentation_models knows no Keras but that of TensorFlow's old days.
+    old = {"SM_FRAMEWORK": "tf.keras", "TF_USE_LEGACY_KERAS": "1"}
+    subprocess.run([str(part) for part in command], check=True, env=os.environ | old)
     return json.loads((Path(folder) / "report.json").read_text())
 
 

@@ -81,21 +81,8 @@ def megabytes(build, scale):
         picture, and for a step of training on ``scale.batch``. Main memory on a CPU, None where
         the system does not count it; the device's own on an accelerator.
     """
-    leave_room()
     with mock.patch.dict(os.environ, FREEING), multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_megabytes, (build, scale))
-
-
-def leave_room():
-    """Let this process, and those it starts, take only the memory they need.
-
-    Call it before the device is first used: by themselves TensorFlow and JAX take most of an
-    accelerator's at once.
-    """
-    os.environ |= {
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    }
 
 
 def noise(number, size):
@@ -109,22 +96,25 @@ def noise(number, size):
 def _megabytes(build, scale):
     environment.import_keras()
     model, pictures = build(scale), noise(scale.batch, scale.size)
-    training.compile(model, pictures)
-    model.predict_on_batch(pictures.images[:1])  # what tracing and compiling need is not counted
-    model.train_on_batch(pictures.images, pictures.masks)
+    # The smaller first: JAX keeps one peak for the life of the process.
+    picture = _peak(lambda: model.predict_on_batch(pictures.images[:1]))
+    with training.precision(model, environment.precision()):  # as the steps are that are timed
+        training.compile(model, pictures)
+        step = _peak(lambda: model.train_on_batch(pictures.images, pictures.masks))
+    return {"MB a picture": picture, "MB a step": step}
+
+
+def _peak(do):
+    """Megabytes that `do` takes beyond what is held; what tracing and compiling need is not counted."""
+    do()
     gc.collect()
     meter = _main_memory if environment.device() == "cpu" else _device_memory
     try:
         held = meter(reset=True)[0]
-        model.predict_on_batch(pictures.images[:1])
-        predicting = meter()[1] - held
-        model.train_on_batch(pictures.images, pictures.masks)
-        return {
-            "MB a picture": round(predicting / 1e6, 1),
-            "MB a step": round((meter()[1] - held) / 1e6, 1),
-        }
+        do()
+        return round((meter()[1] - held) / 1e6, 1)
     except OSError:
-        return {"MB a picture": None, "MB a step": None}
+        return None
 
 
 def _main_memory(reset=False):
@@ -137,7 +127,7 @@ def _main_memory(reset=False):
 
 
 def _device_memory(reset=False):
-    """The same of the accelerator. JAX keeps one peak for the life of the process."""
+    """The same of the accelerator."""
     if environment.backend() == "tensorflow":
         memory = sys.modules["tensorflow"].config.experimental
         if reset:

@@ -19,6 +19,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import keras
@@ -92,8 +93,7 @@ def bare(pairs, workers):
 
 def cold(pairs, workers):
     """Our loader on an empty cache."""
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["COURSE_CACHE"] = cache
+    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, COURSE_CACHE=cache):
         load_samples(pairs, SIZE, workers)
 
 

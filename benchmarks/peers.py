@@ -12,15 +12,11 @@ All learn `unlabeled` as a class like any other, for so their documentation trai
 
 import argparse
 import json
-import os
 import statistics
 import time
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-
-# Before TensorFlow is imported: segmentation_models knows no Keras but that of TensorFlow's old days.
-os.environ |= {"SM_FRAMEWORK": "tf.keras", "TF_USE_LEGACY_KERAS": "1"}
 
 import numpy as np
 

@@ -9,8 +9,6 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
-
 from course import data, environment, inference, metrics, training
 from course.data import Augmentation, synthetic
 from course.models.backbones import shipped
@@ -40,8 +38,7 @@ class Views:
             rng.integers(0, mask.shape[1] - width + 1),
         )
         window = slice(top, top + height), slice(left, left + width)
-        image = cv2.resize(image[window], self.size[::-1], interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask[window], self.size[::-1], interpolation=cv2.INTER_NEAREST)
+        image, mask = data.scaled(image[window], mask[window], self.size)
         return self.augment(image, mask, rng)
 
 

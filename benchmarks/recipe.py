@@ -101,17 +101,19 @@ NETWORKS = {
 }
 
 
-def _weighted(weigh):
-    return lambda counts: losses.CrossEntropy(weigh(counts), UNLABELED)
+def _by_root(counts):
+    """As `course.training.fit` weighs: by each class's share of all pixels."""
+    return losses.CrossEntropy(losses.square_root_weights(counts.sum(axis=0)), UNLABELED)
 
 
+# Each from the pixels of every class in every picture, (pictures, classes).
 LOSSES = {
-    "square-root weights": _weighted(losses.square_root_weights),
+    "square-root weights": _by_root,
     "no weights": lambda counts: losses.CrossEntropy(None, UNLABELED),
-    "median-frequency weights": _weighted(losses.median_frequency_weights),
-    "and Dice": lambda counts: losses.Sum(
-        [losses.CrossEntropy(losses.square_root_weights(counts), UNLABELED), losses.SoftDice()]
+    "median-frequency weights": lambda counts: losses.CrossEntropy(
+        losses.median_frequency_weights(counts), UNLABELED
     ),
+    "and Dice": lambda counts: losses.Sum([_by_root(counts), losses.SoftDice()]),
 }
 
 BASE = Recipe()
@@ -177,7 +179,7 @@ def materials(recipe, dataset, seed):
     )
     if recipe.windows:
         augment = RandomCrops(recipe.size, augment)
-    counts = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks)
+    counts = np.array([np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks])
     batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
     return samples, augment, LOSSES[recipe.loss](counts), batches
 

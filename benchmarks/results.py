@@ -1,12 +1,13 @@
 """What the benchmarks share: the scores they take, and how their results are stored.
 
-A file holds one comparison on one data set at one scale: ``NAME-{synthetic|real}-{scale}.json``,
+Most files hold one comparison on one data set at one scale, ``NAME-{synthetic|real}-{scale}.json``:
 a header that says what was measured, then `rows`, one a run.
 """
 
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -102,7 +103,7 @@ def about(dataset, scale, train, validation):
 
 
 def machine():
-    """What it was measured with: device, cores, versions, and the commit of the course."""
+    """What it was measured with: device, cores, versions, the commit of the course, the command."""
     library = environment.backend()
     return {
         "device": environment.device_name(),
@@ -116,7 +117,13 @@ def machine():
         "opencv": cv2.__version__,
         "course": version("segmentation-course"),
         "commit": commit(),
+        "command": command(),
     }
+
+
+def command():
+    """What was typed, without the interpreter's path."""
+    return shlex.join(["python", *sys.orig_argv[1:]])
 
 
 def commit():
@@ -143,7 +150,7 @@ def write(name, dataset, scale, about, rows):
 
 
 def update(name, dataset, scale, about, rows, run=("seed",)):
-    """Put `rows`, with the commit, in the place of those stored of the same run, and keep the others.
+    """Put `rows`, with commit and command, in the place of those stored of the same run, and keep the others.
 
     Rows are of one run if they agree in all keys `run`, by which they are
     sorted too: ``("seed",)`` replaces a seed as a whole.
@@ -153,12 +160,11 @@ def update(name, dataset, scale, about, rows, run=("seed",)):
         return [row[part] for part in run]
 
     stored, fresh = read(name, dataset, scale), [key(row) for row in rows]
-    # Each row has its own commit, for the others may be of another day.
-    kept = [
-        {"commit": stored.get("commit"), **row} for row in stored["rows"] if key(row) not in fresh
-    ]
-    rows = [{"commit": commit(), **row} for row in rows]
-    about = {name: value for name, value in about.items() if name != "commit"}
+    # Each row has its own, for the others may be of another day.
+    known = {name: stored[name] for name in ("commit", "command") if name in stored}
+    kept = [{**known, **row} for row in stored["rows"] if key(row) not in fresh]
+    rows = [{"commit": commit(), "command": command(), **row} for row in rows]
+    about = {name: value for name, value in about.items() if name not in ("commit", "command")}
     write(name, dataset, scale, about, sorted([*kept, *rows], key=key))
 
 

@@ -105,7 +105,6 @@ def main():
     )
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")
     options = parser.parse_args()
-    costs.leave_room()
     dataset = data.load()
     scale = environment.scale(dataset)
     minutes = options.minutes or MINUTES[scale.name]

@@ -156,7 +156,7 @@ def unet_real():
         ["", "parameters", *keys, "seconds"],
         [
             [row["model"], f"{row['parameters']:,}", *(score(row[k]) for k in keys), row["seconds"]]
-            for row in rows("unet-real-laptop")
+            for row in rows("unet-real-laptop", epochs=14)
         ],
     )
 
@@ -186,7 +186,7 @@ def crf():
 
 @table("deeplab")
 def deeplab():
-    found = rows("deeplab-synthetic-smoke")
+    found = rows("deeplab-synthetic-smoke", epochs=12)
     ways = [("v3", 16), ("v3", 8), ("v3+", 16), ("v3+", 8)]
     titles = ["V3 at 16", "at 8", "V3+ at 16", "at 8"]
     lines = []
@@ -382,11 +382,12 @@ def accuracy():
             row["steps"] * row["batch"],
             round(row["seconds"]),
             *(score(row[key]) for key in keys),
+            row.get("notes", ""),
         ]
         for row in found
     ]
     head = ["minutes", "network", "parameters", "rate", "augmentation", "pictures seen", "seconds"]
-    return markdown([*head, *keys], lines)
+    return markdown([*head, *keys, "notes"], lines)
 
 
 @table("recipe")

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from course import environment
+from course.classes import UNLABELED
 from course.data import Batches
 
 
@@ -132,7 +133,7 @@ def _mirrored(names):
 class _Gathered(keras.losses.Loss):
     def __init__(self, loss):
         super().__init__(name=loss.name, dtype=loss.dtype)
-        self.loss = loss
+        self.loss, self.ignore = loss, getattr(loss, "ignore", UNLABELED)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         context = sys.modules["tensorflow"].distribute.get_replica_context()

@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from course.classes import NAMES, NUM_CLASSES, UNLABELED
+from course.losses.pixels import NO_CLASS, aligned
 
 
 def confusion_matrix(truth, guess, classes=NUM_CLASSES, ignore=None):
@@ -248,7 +249,8 @@ class MeanIoU(keras.metrics.Metric):
     ``update_state`` takes `y_true`, ids (batch, height, width) or (batch,
     height, width, 1), and `y_pred`, logits (batch, height, width, classes) or
     integer ids (batch, height, width). A pixel with `sample_weight` 0 is not
-    counted; any other weight counts it once.
+    counted; any other weight counts it once. Shapes that do not fit raise a
+    ValueError; a true id that is no whole number is no class.
 
     Parameters
     ----------
@@ -275,7 +277,7 @@ class MeanIoU(keras.metrics.Metric):
         for id in self.ignore:
             counted = ops.logical_and(counted, truth != id)
         if sample_weight is not None:
-            counted = ops.logical_and(counted, _align(sample_weight, len(truth.shape)) != 0)
+            counted = ops.logical_and(counted, aligned(sample_weight, len(truth.shape)) != 0)
         valid = (truth >= 0) & (truth < self.classes) & (guess >= 0) & (guess < self.classes)
         bins = ops.where(valid, truth * self.classes + guess, self.classes**2)
         new = ops.segment_sum(
@@ -318,26 +320,20 @@ class MeanIoU(keras.metrics.Metric):
         """Both as int32 ids of one shape."""
         if len(y_true.shape) == 4 and y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, -1)
-        ranks = len(y_true.shape), len(y_pred.shape)
-        if ranks == (3, 4) and y_pred.shape[-1] == self.classes:
-            return ops.cast(y_true, "int32"), ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-        if ranks == (3, 3) and "int" in keras.backend.standardize_dtype(y_pred.dtype):
-            return ops.cast(y_true, "int32"), ops.cast(y_pred, "int32")
+        truth = ops.cast(y_true, "int32")
+        # Cutting off what stands behind the point would turn a mask that was scaled into class 0.
+        truth = ops.where(ops.cast(truth, y_true.dtype) == y_true, truth, NO_CLASS)
+        ranks, sizes = (len(y_true.shape), len(y_pred.shape)), (y_true.shape, y_pred.shape[:3])
+        fits = all(a == b or None in (a, b) for a, b in zip(*sizes, strict=False))
+        if fits and ranks == (3, 4) and y_pred.shape[-1] == self.classes:
+            return truth, ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        if fits and ranks == (3, 3) and "int" in keras.backend.standardize_dtype(y_pred.dtype):
+            return truth, ops.cast(y_pred, "int32")
         raise ValueError(
-            f"MeanIoU takes ids (batch, height, width) and logits (batch, height, width, {self.classes}) "
-            f"or integer ids (batch, height, width), but got y_true {tuple(y_true.shape)} and "
+            "MeanIoU takes ids (batch, height, width) and, of the same size, logits (batch, height, width, "
+            f"{self.classes}) or integer ids (batch, height, width), but got y_true {tuple(y_true.shape)} and "
             f"y_pred {tuple(y_pred.shape)} {keras.backend.standardize_dtype(y_pred.dtype)}."
         )
-
-
-def _align(weight, rank):
-    """Weights (batch,) up to (batch, height, width, 1) in a shape that broadcasts over the pixels."""
-    weight = ops.convert_to_tensor(weight)
-    if len(weight.shape) > rank:
-        return ops.squeeze(weight, -1)
-    for _ in range(rank - len(weight.shape)):
-        weight = ops.expand_dims(weight, -1)
-    return weight
 
 
 def _ids(ignore):

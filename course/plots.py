@@ -61,8 +61,13 @@ def mask(ids, ax=None, title=None):
 
 
 def overlay(image, ids, ax=None, title=None, opacity=0.5):
-    """Show a picture with its mask laid over it; unlabeled pixels stay clear."""
-    ids = check_ids(ids)
+    """Show a picture, uint8, with its mask laid over it; unlabeled pixels stay clear."""
+    ids, image = check_ids(ids), np.asarray(image)
+    if image.dtype != np.uint8:
+        raise ValueError(
+            f"A picture under a mask is uint8, 0 to 255, but this one is {image.dtype}. If it goes from 0 to "
+            "1, pass (255 * image).astype(np.uint8)."
+        )
     share = np.where(ids == UNLABELED, 0, opacity)[..., None]
     return picture((image * (1 - share) + decode(ids) * share).astype(np.uint8), ax, title)
 
@@ -108,8 +113,18 @@ def panels(columns, names=None, width=2.6):
     Returns
     -------
     (n, len(columns)) array of Axes
+
+    Raises
+    ------
+    ValueError
+        If the columns hold different numbers of samples.
     """
     arrays = [np.asarray(array) for array in columns.values()]
+    if len({len(array) for array in arrays}) > 1:
+        lengths = ", ".join(
+            f"{title}: {len(array)}" for title, array in zip(columns, arrays, strict=True)
+        )
+        raise ValueError(f"Each column shows the same samples, but these have {lengths}.")
     rows, (height, wide) = len(arrays[0]), arrays[0].shape[1:3]
     tall = width * height / wide * rows + 0.3
     masks = [array.ravel() for array in arrays if array.ndim == 3]

@@ -206,12 +206,7 @@ def _fingerprint(content):
 
 def _ignored(loss):
     """The id, or ids, whose pixels `loss` leaves out; `unlabeled` where it does not say."""
-    while not hasattr(loss, "ignore"):
-        parts = getattr(loss, "losses", None) or [getattr(loss, "loss", None)]
-        if parts[0] is None:
-            return UNLABELED
-        loss = parts[0]
-    return loss.ignore
+    return getattr(loss, "ignore", UNLABELED)
 
 
 def _check_ids(samples, classes, ignore):
@@ -222,9 +217,11 @@ def _check_ids(samples, classes, ignore):
             "be scaled, averaged or interpolated: only pictures are."
         )
     for name, mask in zip(samples.names, samples.masks, strict=True):
-        if mask.max() < classes:  # to look at every id of a large mask takes long
+        # To look at every id of a large mask takes long.
+        if mask.max() < classes and (mask.dtype.kind == "u" or mask.min() >= 0):
             continue
-        wrong = np.setdiff1d(mask[mask >= classes], [] if ignore is None else ignore)
+        wrong = mask[(mask < 0) | (mask >= classes)]
+        wrong = np.setdiff1d(wrong, [] if ignore is None else ignore)
         if len(wrong):
             raise ValueError(
                 f"The mask of {name} holds the id {wrong[0]}, but the network has {classes} classes, 0 to "

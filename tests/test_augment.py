@@ -263,6 +263,14 @@ def test_a_scaled_picture_is_refused():
         FLIPS(np.zeros((4, 6, 3), np.float32), np.zeros((4, 6), np.uint8), rng(0))
 
 
+@pytest.mark.parametrize("mask", [np.zeros((2, 3), np.uint8), np.zeros((4, 6), np.int64)])
+def test_a_mask_of_another_size_or_type_is_refused(mask):
+    with pytest.raises(
+        ValueError, match=r"mask of a picture of \(4, 6\) has that shape and is uint8"
+    ):
+        FLIPS(np.zeros((4, 6, 3), np.uint8), mask, rng(0))
+
+
 def test_mirroring_alone_leaves_chance_where_all_changes_leave_it():
     # Else a picture of a batch would hang on what was done to the one before it.
     image, mask = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)

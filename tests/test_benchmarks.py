@@ -18,6 +18,7 @@ TINY = SimpleNamespace(name="tiny")
 def folder(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(results, "commit", lambda: "abc")
+    monkeypatch.setattr(results, "command", lambda: "python -m benchmarks.some")
     return tmp_path / "results"
 
 
@@ -78,7 +79,13 @@ def test_a_stored_race_is_run_again_with_its_epochs_and_costs(folder):
 
 def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
     def row(seed, model, score):
-        return {"commit": "abc", "seed": seed, "model": model, "mIoU": score}
+        return {
+            "commit": "abc",
+            "command": "python -m benchmarks.some",
+            "seed": seed,
+            "model": model,
+            "mIoU": score,
+        }
 
     run = ("seed", "model")
     for rows in ([row(1, "a", 0.1)], [row(0, "b", 0.2), row(0, "a", 0.3)], [row(1, "a", 0.4)]):
@@ -93,7 +100,8 @@ def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
 
 def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder):
     def rows(seed, *ways):
-        return [{"commit": "abc", "seed": seed, "way": way} for way in ways]
+        same = {"commit": "abc", "command": "python -m benchmarks.some"}
+        return [{**same, "seed": seed, "way": way} for way in ways]
 
     for fresh in (rows(1, "plain"), rows(0, "plain", "focal", "crops"), rows(0, "plain", "Dice")):
         results.update("some", SCENES, TINY, {}, fresh)

@@ -595,3 +595,17 @@ def test_pictures_larger_than_the_samples(tmp_path):
     pair = Pair("000", image, write(tmp_path / "000.png", mask))
     samples = load_samples([pair], (40, 60))
     assert (samples[0][1] == mask[6::12, 6::12]).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "masks", "message"),
+    [
+        ("ab", (2, 4, 6, 3), (1, 4, 6), r"masks should have \(2, 4, 6\)"),
+        ("ab", (2, 4, 6, 3), (2, 8, 12), r"images should have \(2, 8, 12, 3\)"),
+        ("ab", (2, 4, 6, 4), (2, 4, 6), r"images should have \(2, 4, 6, 3\)"),
+        ("a", (2, 4, 6, 3), (2, 4, 6), r"1 names.*masks should have \(1, 4, 6\)"),
+    ],
+)
+def test_arrays_that_do_not_belong_together(names, images, masks, message):
+    with pytest.raises(ValueError, match=message):
+        Samples(tuple(names), np.zeros(images, np.uint8), np.zeros(masks, np.uint8))

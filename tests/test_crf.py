@@ -165,6 +165,23 @@ def test_without_weights_it_is_the_softmax():
     np.testing.assert_allclose(crf(IMAGE, LOGITS), probabilities(LOGITS), atol=1e-12)
 
 
+@pytest.mark.parametrize("kernel", ["appearance", "smoothness"])
+def test_a_kernel_without_weight_says_nothing(kernel):
+    """As if it were there with next to none, and it is not even computed."""
+    without, hardly = DenseCRF(**{kernel: 0}), DenseCRF(**{kernel: 1e-12})
+    np.testing.assert_allclose(without(IMAGE, LOGITS), hardly(IMAGE, LOGITS), atol=1e-9)
+    np.testing.assert_allclose(without.pairwise(IMAGE), hardly.pairwise(IMAGE), atol=1e-9)
+    everyone = np.arange(48)
+    assert len(without._kernels(IMAGE, everyone, "float64")) == 1
+    assert len(hardly._kernels(IMAGE, everyone, "float64")) == 2
+
+
+@pytest.mark.parametrize(("ignore", "message"), [(4, "classes 0 to 3"), ((0, 1, 2, 3), "no class")])
+def test_what_cannot_be_ignored(ignore, message):
+    with pytest.raises(ValueError, match=message):
+        DenseCRF(ignore=ignore)(IMAGE, LOGITS)
+
+
 def test_a_picture_in_which_no_pixel_votes_is_refused():
     with pytest.raises(ValueError, match=r"2×8 no pixel votes at a stride of 4"):
         DenseCRF(stride=4)(IMAGE[:2], LOGITS[:2])

@@ -25,7 +25,7 @@ def few_scenes(monkeypatch):
     real = synthetic.write
     drawn = []
 
-    def few(folder, scenes, progress):
+    def few(folder, progress):
         drawn.append(folder)
         return real(folder, scenes=2, size=(48, 72), progress=progress)
 

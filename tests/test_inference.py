@@ -83,6 +83,27 @@ def test_any_function_of_pictures_will_do(model):
     np.testing.assert_array_equal(predict(model.predict_on_batch, images), labels(images))
 
 
+def test_the_last_batch_is_as_large_as_the_others(model):
+    """TensorFlow traces a network anew for each size of batch."""
+    sizes = []
+
+    def network(images):
+        sizes.append(len(images))
+        return model.predict_on_batch(images)
+
+    images = pictures(11)
+    np.testing.assert_array_equal(predict(network, images, batch_size=4), labels(images))
+    truth = np.zeros(images.shape[:3], np.uint8)
+    confusion(network, Samples(tuple("abcdefghijk"), images, truth), batch_size=4)
+    assert sizes == [4] * 6
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_no_picture_is_refused(model, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size}, but"):
+        predict(model, pictures(2), batch_size)
+
+
 @pytest.mark.parametrize("ignore", [0, None])
 def test_confusion_pools_all_pictures(model, ignore):
     images = pictures(5)

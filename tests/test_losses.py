@@ -538,6 +538,13 @@ def test_sum_adds():
         Sum([])
 
 
+def test_the_parts_of_a_sum_leave_out_the_same_pixels():
+    assert Sum([CrossEntropy(ignore=255), SoftDice(ignore=[255])]).ignore == 255
+    assert Sum([keras.losses.MeanSquaredError(), SoftDice(ignore=(3, 0))]).ignore == (3, 0)
+    with pytest.raises(ValueError, match="cross_entropy ignores 0 and soft_dice None"):
+        Sum([CrossEntropy(), SoftDice(ignore=None)])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])  # on JAX test_jax.py runs them all
 def test_other_backends(backend):
@@ -596,7 +603,7 @@ WEIGHTS = {
     "inverse": inverse_frequency_weights,
     "median": median_frequency_weights,
     "root": square_root_weights,
-    "effective": lambda counts: effective_number_weights(counts, 0.9),
+    "effective": lambda counts, **options: effective_number_weights(counts, 0.9, **options),
 }
 every_weighting = pytest.mark.parametrize("weighting", WEIGHTS.values(), ids=WEIGHTS.keys())
 
@@ -646,6 +653,12 @@ def test_rarer_classes_weigh_more_and_absent_ones_nothing(weighting):
     assert weights[0] == weights[3] == 0
     assert 0 < weights[1] < weights[2] < weights[4]
     CrossEntropy(weights)  # takes them
+
+
+@every_weighting
+def test_several_ids_get_no_weight(weighting):
+    weights = weighting([50, 40, 20, 30, 10], ignore=(0, 3))
+    np.testing.assert_allclose(weights, weighting([50, 40, 20, 0, 10]))
 
 
 @every_weighting

@@ -377,12 +377,20 @@ def test_keras_metric_does_not_hide_bad_ids(truth, guess):
     [
         ((2, 3, 4), (2, 3, 4, 5), "float32"),
         ((2, 3, 4), (2, 3, 4), "float32"),
+        ((2, 3, 4), (2, 6, 8, 24), "float32"),
+        ((2, 3, 4), (2, 3, 5), "int32"),
         ((2, 3, 4, 24), (2, 3, 4, 24), "float32"),
     ],
 )
 def test_keras_metric_refuses_other_shapes(truth, guess, dtype):
     with pytest.raises(ValueError, match="MeanIoU takes ids"):
         MeanIoU().update_state(np.zeros(truth, np.uint8), np.zeros(guess, dtype))
+
+
+def test_a_scaled_mask_is_no_mask():
+    metric = MeanIoU(classes=3)
+    metric.update_state(np.array([[[0.0, 1 / 255]]]), np.array([[[0, 1]]]))
+    assert np.isnan(float(metric.result()))
 
 
 @pytest.mark.parametrize("ignore", [None, 2, (0, 255)])

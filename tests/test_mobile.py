@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from course.models.mobile import mobile_unet, separable
+from course.models.backbones.conv import separable
+from course.models.mobile import mobile_unet
 from course.models.unet import small_unet
 
 
@@ -49,7 +50,7 @@ def test_a_separable_block_is_keras_own_separable_convolution():
     rng = np.random.default_rng(0)
     depth, point = rng.random((3, 3, 3, 1)), rng.random((1, 1, 3, 5))
     block.get_layer("b_depth").set_weights([depth])
-    block.get_layer("b_point").set_weights([point])
+    block.get_layer("b").set_weights([point])
     reference.set_weights([depth, point])
     x = rng.random((2, 8, 8, 3)).astype("float32")
     found = block.predict(x, verbose=0)

@@ -76,6 +76,11 @@ def test_overlay_leaves_unlabeled_pixels_clear():
     assert np.abs(shown[1:] - expected).max() <= 1
 
 
+def test_overlay_refuses_a_scaled_picture():
+    with pytest.raises(ValueError, match="uint8, 0 to 255, but this one is float64"):
+        plots.overlay(IMAGE / 255, MASK)
+
+
 def test_legend_names_what_is_there_the_commonest_first():
     ax = plots.legend(MASK, plots.mask(MASK))
     assert texts(ax.get_legend()) == ["grass", "paved-area", "person"]
@@ -104,6 +109,11 @@ def test_panels_are_rows_of_samples_with_one_legend():
     (legend,) = axes[0, 0].figure.legends
     assert texts(legend) == ["grass", "paved-area", "person"]
     np.testing.assert_array_equal(drawn(axes[1, 1]), COLORS[GRASS])
+
+
+def test_panels_refuse_columns_of_different_lengths():
+    with pytest.raises(ValueError, match="picture: 2, truth: 1"):
+        plots.panels({"picture": [IMAGE, IMAGE], "truth": MASK[None]})
 
 
 def test_panels_of_pictures_alone_have_no_legend():

@@ -191,6 +191,18 @@ def test_any_function_of_pictures_and_a_memory_map(tmp_path, dtype):
     np.testing.assert_array_equal(mask, image.argmax(axis=-1))
 
 
+@pytest.mark.parametrize(("size", "tiles"), [((40, 40), 1), ((64, 96), 2), ((128, 128), 9)])
+def test_no_tile_is_labelled_for_nothing(size, tiles):
+    calls = []
+
+    def network(images):
+        calls.append(len(images))
+        return images.astype("float32")
+
+    predict_tiles(network, picture(*size), tile=64, overlap=32)
+    assert calls == [1] * tiles
+
+
 def test_pictures_of_another_shape_and_odd_answers_are_refused():
     with pytest.raises(
         ValueError, match=r"one picture \(height, width, 3\); this has \(2, 8, 8, 3\)"

@@ -412,6 +412,16 @@ def test_an_id_that_is_no_class_is_named_before_training(part):
         fit(model, samples["train"], samples["validation"], epochs=1)
 
 
+def test_a_negative_id_is_named_before_training():
+    samples = make_samples(2)
+    masks = samples.masks.astype(np.int16)
+    masks[1, 2, 3] = -1
+    negative = Samples(samples.names, samples.images, masks)
+    with pytest.raises(ValueError, match=f"mask of {samples.names[1]} holds the id -1"):
+        fit(make_model(), negative, epochs=1)
+    fit(make_model(), negative, epochs=1, loss=CrossEntropy(ignore=-1))
+
+
 def test_the_mean_iou_leaves_out_what_the_loss_ignores():
     samples = make_samples(1)
     samples.masks[:, 0] = 255

@@ -49,12 +49,18 @@ class Augmentation:
             check_size("size", self.size)
 
     def __call__(self, image, mask, rng):
-        """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` uint8 ids.
+        """Change one ``(height, width, 3)`` uint8 picture and its ``(height, width)`` ids, uint8 or int16.
 
         Returns new arrays of the same dtypes, and of the same shapes if `size` is
         not set. `rng` is a ``numpy.random.Generator`` and the only source of chance.
-        Raises ValueError for a picture of another dtype.
+        Raises ValueError for a picture of another dtype, or a mask of another dtype or size.
         """
+        # OpenCV moves no 64-bit integers; 16 bits are for those who mark pixels by -1.
+        if mask.dtype not in (np.uint8, np.int16) or mask.shape != image.shape[:2]:
+            raise ValueError(
+                f"The mask of a picture of {image.shape[:2]} has that shape and is uint8, but this one has "
+                f"{mask.shape} and is {mask.dtype}. Class ids fit: mask.astype(np.uint8)."
+            )
         if image.dtype != np.uint8:
             raise ValueError(
                 f"A picture is changed as it was read, uint8 from 0 to 255, but this one is {image.dtype}. "

@@ -46,13 +46,27 @@ class Samples:
     images  (n, height, width, 3) uint8, RGB
     masks   (n, height, width) uint8, class ids
 
-    The arrays are memory-mapped and read-only: what a batch does not touch
-    costs no memory.
+    From :func:`load_samples`, the arrays are memory-mapped and read-only: what a
+    batch does not touch costs no memory. Shapes that do not belong together raise
+    a ValueError.
     """
 
     names: tuple[str, ...]
     images: np.ndarray
     masks: np.ndarray
+
+    def __post_init__(self):
+        shape = (len(self.names), *self.masks.shape[1:3])
+        for what, array, wanted in (
+            ("masks", self.masks, shape),
+            ("images", self.images, (*shape, 3)),
+        ):
+            if array.shape != wanted:
+                raise ValueError(
+                    f"{len(self.names)} names, masks of shape {self.masks.shape} and images of shape "
+                    f"{self.images.shape} do not belong together: {what} should have "
+                    f"({', '.join(map(str, wanted))})."
+                )
 
     def __len__(self):
         return len(self.names)

@@ -17,7 +17,6 @@ KAGGLE_SLUG = "bulentsiyah/semantic-drone-dataset"
 KAGGLE_MOUNT = "/kaggle/input"
 TITLE = "Semantic Drone Dataset"
 SYNTHETIC_TITLE = "Synthetic drone scenes"
-SCENES = 60
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,8 @@ def _synthetic():
         folder = base / f"synthetic-{_drawing_version()}"
         try:
             if not folder.is_dir():
-                with environment.progress(total=SCENES, what="drawing scenes") as bar:
-                    synthetic.write(folder, scenes=SCENES, progress=bar.update)
+                with environment.progress(total=synthetic.SCENES, what="drawing scenes") as bar:
+                    synthetic.write(folder, progress=bar.update)
         except OSError as error:
             troubles.append(f"  {base}: {error.strerror or error}")
             continue

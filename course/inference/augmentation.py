@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from course.inference.tiles import logits_of
+from course.inference.logits import logits_of, softmax
 
 
 def augmented(model, flips=True, scales=(1.0,)):
@@ -57,7 +57,7 @@ def augmented(model, flips=True, scales=(1.0,)):
                         f"large as the picture: for {views.shape[1:3]} this one answers "
                         f"{logits.shape[1:3]}."
                     )
-                total += _enlarged(np.flip(_softmax(logits), axes), images.shape[1:3])
+                total += _enlarged(np.flip(softmax(logits), axes), images.shape[1:3])
         return np.log(np.maximum(total / (len(scales) * len(mirrors)), 1e-30)).astype(np.float32)
 
     return look
@@ -76,8 +76,3 @@ def _enlarged(maps, size):
     if maps.shape[1:3] == tuple(size):
         return maps
     return ops.convert_to_numpy(ops.image.resize(maps, size))
-
-
-def _softmax(logits):
-    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return odds / odds.sum(axis=-1, keepdims=True)

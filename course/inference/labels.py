@@ -4,7 +4,7 @@ import numpy as np
 
 from course import metrics
 from course.classes import NUM_CLASSES, UNLABELED
-from course.inference.tiles import logits_of
+from course.inference.logits import logits_of
 
 
 def predict(model, images, batch_size=8):
@@ -17,6 +17,8 @@ def predict(model, images, batch_size=8):
     images : (n, height, width, 3) array, or one picture (height, width, 3)
         RGB, 0 to 255.
     batch_size : int
+        Pictures that go into `model` at once; the last of several batches is filled up, for
+        TensorFlow traces a network anew for each size.
 
     Returns
     -------
@@ -25,7 +27,8 @@ def predict(model, images, batch_size=8):
     Raises
     ------
     ValueError
-        If `images` has another shape, or the logits are not of the pictures' size.
+        If `images` has another shape, `batch_size` is below 1, or the logits are not of the
+        pictures' size.
     """
     images = np.asanyarray(images)
     if images.ndim == 3:
@@ -35,11 +38,17 @@ def predict(model, images, batch_size=8):
             "Pictures have shape (n, height, width, 3), or (height, width, 3) for one; "
             f"these have {images.shape}."
         )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, but a batch holds at least one picture.")
     masks = np.empty(images.shape[:3], np.uint8)
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
+        batch = np.ascontiguousarray(images[rows])
+        if start and len(batch) < batch_size:
+            filling = np.repeat(batch[-1:], batch_size - len(batch), axis=0)
+            batch = np.concatenate([batch, filling])
         # Batch by batch: the logits of a whole split would be 24 float32 maps a picture.
-        logits = logits_of(model, np.ascontiguousarray(images[rows]))
+        logits = logits_of(model, batch)[: len(masks[rows])]
         if logits.shape[1:3] != images.shape[1:3]:
             raise ValueError(
                 f"For pictures of {images.shape[1:3]} this network answers {logits.shape[1:3]}: it has no "
@@ -54,10 +63,10 @@ def confusion(model, samples, batch_size=8, ignore=UNLABELED):
 
     Returns an int64 array ``(24, 24)`` for the functions of
     :mod:`course.metrics`; pixels whose truth is `ignore` are not counted.
+    Errors are :func:`predict`'s.
     """
     total = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
-    for start in range(0, len(samples), batch_size):
-        part = samples[start : start + batch_size]
-        guess = predict(model, part.images, batch_size)
-        total += metrics.confusion_matrix(part.masks, guess, ignore=ignore)
+    guesses = predict(model, samples.images, batch_size)
+    for truth, guess in zip(samples.masks, guesses, strict=True):
+        total += metrics.confusion_matrix(truth, guess, ignore=ignore)
     return total

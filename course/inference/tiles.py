@@ -8,6 +8,7 @@ Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015
 import numpy as np
 
 from course import environment
+from course.inference.logits import logits_of
 
 # A multiple of every stride in the course: the output strides of FCN and U-Nets divide it.
 STRIDE = 32
@@ -58,7 +59,7 @@ def strips(model, image, tile=512, overlap=128, rim=0, stride=STRIDE):
 
     One row of tiles is in memory at a time: for 24 classes and tiles of 512,
     300 MB where the logits of a whole 6000×4000 picture take 2.3 GB. Parameters
-    and errors are :func:`predict_tiles`'s.
+    and errors are :func:`predict_tiles`'s; errors come when the first strip is asked for.
 
     Yields
     ------
@@ -70,11 +71,13 @@ def strips(model, image, tile=512, overlap=128, rim=0, stride=STRIDE):
     image = np.asanyarray(image)
     if image.ndim != 3 or image.shape[-1] != 3:
         raise ValueError(
-            f"predict_tiles takes one picture (height, width, 3); this has {image.shape}. For "
+            f"Tiles are cut from one picture (height, width, 3); this has {image.shape}. For "
             "several small ones use course.inference.predict."
         )
     tile = (tile, tile) if np.ndim(tile) == 0 else tuple(tile)
-    answer, classes = _answer(model, np.zeros((1, *tile, 3), image.dtype))
+    # Only an answer tells its size: the first tile's, which is its answer too where nothing is lost.
+    known = {(0, 0): _logits(model, image, (0, 0), tile)}
+    answer, classes = _answer(known[0, 0].shape, tile)
     downs, acrosses = (
         windows(length, size, overlap, rim, stride)
         for length, size in zip(image.shape[:2], answer, strict=True)
@@ -86,9 +89,12 @@ def strips(model, image, tile=512, overlap=128, rim=0, stride=STRIDE):
     with environment.progress(total=len(downs) * len(acrosses), what="tiles") as bar:
         for (top, down), end in zip(downs, ends, strict=True):
             for left, across in acrosses:
-                piece = _cut(image, np.subtract((top, left), lost), tile)
+                start = (top - lost[0], left - lost[1])
+                logits = known.pop(start, None)
+                if logits is None:
+                    logits = _logits(model, image, start, tile)
                 share = down[:, None, None] * across[:, None]
-                buffer[:, left : left + answer[1]] += logits_of(model, piece[None])[0] * share
+                buffer[:, left : left + answer[1]] += logits * share
                 bar.update()
             done = end - top
             yield top, buffer[:done, :width]
@@ -167,10 +173,9 @@ def _check(size, overlap, rim, stride):
         )
 
 
-def _answer(model, images):
-    """Height, width and number of classes of what `model` makes of a tile."""
-    tile = images.shape[1:3]
-    *answer, classes = logits_of(model, images).shape[1:]
+def _answer(shape, tile):
+    """Height, width and number of classes of the logits of a tile, by their shape."""
+    *answer, classes = shape
     if any(n > t or (t - n) % 2 for n, t in zip(answer, tile, strict=True)):
         raise ValueError(
             f"For a tile of {tile} the network answers {tuple(answer)}: neither the whole tile nor "
@@ -179,9 +184,9 @@ def _answer(model, images):
     return answer, classes
 
 
-def logits_of(model, images):
-    """Logits of a batch as numpy, from a Keras model or any other function of pictures."""
-    return np.asarray(getattr(model, "predict_on_batch", model)(images))
+def _logits(model, image, start, tile):
+    """Logits of the tile that begins at `start`."""
+    return logits_of(model, _cut(image, start, tile)[None])[0]
 
 
 def _cut(image, start, size):
@@ -190,9 +195,10 @@ def _cut(image, start, size):
         _mirrored(np.arange(first, first + count), length)
         for first, count, length in zip(start, size, image.shape, strict=False)
     )
-    first = rows.min()
+    top, left = rows.min(), columns.min()
     # A slice first: of a memory-mapped picture it reads no more than the tile.
-    return image[first : rows.max() + 1][rows - first][:, columns]
+    part = image[top : rows.max() + 1, left : columns.max() + 1]
+    return part[np.ix_(rows - top, columns - left)]
 
 
 def _mirrored(places, length):

@@ -66,8 +66,8 @@ class Focal(CrossEntropy):
 
     Pixels that are already right count less. Weighted and averaged as
     :class:`CrossEntropy`, which it is for ``gamma=0``. The factor lowers the
-    loss's size as well; the paper makes up for that by dividing by the number
-    of objects, a learning rate can.
+    loss's size as well; the paper makes up for that by dividing by the number of
+    anchors that belong to an object, a learning rate can.
 
     Lin et al. 2017, https://arxiv.org/abs/1708.02002, there for two classes;
     here over the softmax of all.

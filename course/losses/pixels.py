@@ -16,6 +16,8 @@ class PixelLoss(keras.losses.Loss):
     and `y_pred`, logits (batch, height, width, classes). Returns a float32
     scalar. A batch without counted pixels has loss 0 and gradient 0. An id that
     is no class makes the loss nan, and so does one that is no whole number.
+    `sample_weight`, if given, is (batch,), (batch, height, width) or (batch,
+    height, width, 1).
 
     Parameters
     ----------
@@ -93,9 +95,15 @@ def flatten(y_true, y_pred, ignore):
 
 def spread(sample_weight, shape):
     """Weights (batch,) up to (batch, height, width, 1) as one float32 for each pixel, (n,)."""
-    weight = ops.cast(sample_weight, "float32")
-    if len(weight.shape) > len(shape):
-        weight = ops.squeeze(weight, -1)
-    while len(weight.shape) < len(shape):
-        weight = ops.expand_dims(weight, -1)
+    weight = aligned(ops.cast(sample_weight, "float32"), len(shape))
     return ops.reshape(ops.broadcast_to(weight, shape), (-1,))
+
+
+def aligned(weight, rank):
+    """The same weights in a shape that broadcasts over pixels of `rank` axes."""
+    weight = ops.convert_to_tensor(weight)
+    if len(weight.shape) > rank:
+        return ops.squeeze(weight, -1)
+    for _ in range(rank - len(weight.shape)):
+        weight = ops.expand_dims(weight, -1)
+    return weight

@@ -1,6 +1,9 @@
-"""Two losses or more, added."""
+"""Losses, added."""
 
 import keras
+import numpy as np
+
+from course.classes import UNLABELED
 
 
 @keras.saving.register_keras_serializable(package="course")
@@ -13,13 +16,27 @@ class Sum(keras.losses.Loss):
     Parameters
     ----------
     losses : sequence of PixelLoss
+        All leave out the same pixels.
+
+    Raises
+    ------
+    ValueError
+        For no loss, or losses that do not ignore the same ids.
     """
 
     def __init__(self, losses, name="sum"):
         super().__init__(name=name, dtype="float32")
         self.losses = tuple(losses)
         if not self.losses:
-            raise ValueError("There is no loss to add: pass two or more.")
+            raise ValueError("There is no loss to add: pass one or more.")
+        ignoring = [loss for loss in self.losses if hasattr(loss, "ignore")]
+        self.ignore = ignoring[0].ignore if ignoring else UNLABELED
+        for loss in ignoring:
+            if _ids(loss.ignore) != _ids(self.ignore):
+                raise ValueError(
+                    f"{ignoring[0].name} ignores {self.ignore!r} and {loss.name} {loss.ignore!r}: the parts "
+                    "of a sum must leave out the same pixels."
+                )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         return self.call(y_true, y_pred, sample_weight)
@@ -35,3 +52,7 @@ class Sum(keras.losses.Loss):
     def from_config(cls, config):
         losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
         return cls(losses, config["name"])
+
+
+def _ids(ignore):
+    return set() if ignore is None else {int(i) for i in np.atleast_1d(ignore)}

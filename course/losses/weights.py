@@ -4,8 +4,8 @@ All take `counts`, pixels of each class in each training picture: rows of
 ``np.bincount(mask.ravel(), minlength=NUM_CLASSES)``, (pictures, classes). A
 single row of totals, (classes,), takes all pictures as one. They return
 (classes,) float32 for :class:`course.losses.CrossEntropy`: 0 for `ignore`,
-whose pixels are not counted, and 0 for a class without a pixel. Counts that are
-no such table of numbers >= 0, or all 0, raise a ValueError.
+an id or several, whose pixels are not counted, and 0 for a class without a pixel.
+Counts that are no such table of numbers >= 0, or all 0, raise a ValueError.
 
 The loss divides by the sum of its weights: their ratios matter, not their size.
 """
@@ -42,6 +42,8 @@ def square_root_weights(counts, limit=5.0, ignore=UNLABELED):
     """The square root of a class's median-frequency weight, `limit` at most.
 
     Between no weights and the full ones, which let a handful of pixels drown the rest.
+    From a row of totals, a frequency is a share of all pixels, and rare classes weigh
+    more than from counts a picture; `course.training.fit` takes totals.
     """
     return np.minimum(np.sqrt(median_frequency_weights(counts, ignore)), np.float32(limit))
 
@@ -73,8 +75,9 @@ def _check_counts(counts, ignore):
     wrong = counts[~(np.isfinite(counts) & (counts >= 0))]
     if len(wrong):
         raise ValueError(f"Pixel counts are numbers from 0 up, but {wrong[0]:g} is among them.")
-    if ignore is not None and 0 <= ignore < counts.shape[1]:
-        counts[:, ignore] = 0
+    for left_out in () if ignore is None else np.atleast_1d(ignore):
+        if 0 <= left_out < counts.shape[1]:
+            counts[:, left_out] = 0
     if not counts.any():
         raise ValueError("There is no labelled pixel in these counts, so there are no frequencies.")
     return counts

@@ -12,9 +12,10 @@ from keras import layers
 
 from course.classes import NUM_CLASSES
 from course.layers import ResizeLike
-from course.models.backbones import backbone
+from course.models.backbones import backbone, conv
 
 ASPP_RATES = (6, 12, 18)  # on a map at stride 16
+EPSILON = 1e-5  # of the normalisation, as in the authors' code
 
 
 def deeplab_v1(
@@ -46,6 +47,11 @@ def deeplab_v1(
         ``(batch, height, width, classes)``, enlarged bilinearly from stride 8.
         20,505,429 parameters over VGG-16 for 21 classes ("20.5M" in the paper).
         :class:`course.inference.DenseCRF` sharpens what it predicts.
+
+    Notes
+    -----
+    The trunk's pools have windows of 2×2; those of the authors' network have
+    3×3, and a 3×3 average follows the last. They take the loss at stride 8.
     """
     images = keras.Input((*size, 3), name="images")
     x = backbone(name, images, width, weights, output_stride=8)[8]
@@ -99,7 +105,8 @@ def deeplab_v3(
     Notes
     -----
     Between the pyramid and the scores stands a 3×3 convolution, as in
-    torchvision; the paper goes from one to the other.
+    torchvision; the paper goes from one to the other. The paper's last stage
+    multiplies its rate by 1, 2 and 4 in turn (multi-grid); here it has one.
     """
     _check(output_stride)
     images = keras.Input((*size, 3), name="images")
@@ -193,23 +200,10 @@ def _spread(rates, output_stride):
 
 
 def _conv_norm(x, channels, window, name, rate=1, separable=False):
-    """A convolution without bias, its normalisation, ReLU; with `separable`, the same once before,
-    for each channel by itself."""
+    """A convolution without bias, its normalisation, ReLU; with `separable`, in the two parts of one."""
     if separable:
-        x = layers.DepthwiseConv2D(
-            window, padding="same", dilation_rate=rate, use_bias=False, name=f"{name}_depth"
-        )(x)
-        x = _norm_relu(x, f"{name}_depth")
-        window, rate = 1, 1
-    x = layers.Conv2D(
-        channels, window, padding="same", dilation_rate=rate, use_bias=False, name=name
-    )(x)
-    return _norm_relu(x, name)
-
-
-def _norm_relu(x, name):
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
-    return layers.Activation("relu", name=f"{name}_relu")(x)
+        return conv.separable(x, channels, name, rate=rate, epsilon=EPSILON)
+    return conv.conv_relu(x, channels, window, name, batch_norm=True, rate=rate, epsilon=EPSILON)
 
 
 def _score(images, x, classes, name):

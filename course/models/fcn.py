@@ -10,6 +10,7 @@ from keras import layers
 from course.classes import NUM_CLASSES
 from course.layers import CropLike, upsample
 from course.models.backbones import SMALL_DEPTHS, vgg
+from course.models.backbones.conv import conv_relu
 
 STRIDES = (32, 16, 8)
 
@@ -33,6 +34,12 @@ def fcn(stride=8, classes=NUM_CLASSES, size=(None, None)):
         Pictures ``(batch, height, width, 3)``, 0 to 255, to logits
         ``(batch, height, width, classes)``. 136,152,917 parameters for
         stride 32 and 21 classes.
+
+    Notes
+    -----
+    All windows are padded with zeros, so that maps lie straight over the
+    picture; the authors' networks pad the picture by 100 pixels, do not pad
+    fc6, and crop the scores.
     """
     _check(stride)
     images, x = _pictures(size)
@@ -55,9 +62,7 @@ def small_fcn(stride=8, classes=NUM_CLASSES, width=16, size=(None, None)):
     _check(stride)
     images, x = _pictures(size)
     features = vgg(x, width, SMALL_DEPTHS, batch_norm=True)
-    x = layers.Conv2D(16 * width, 3, padding="same", use_bias=False, name="fc6")(features[32])
-    x = layers.BatchNormalization(momentum=0.9, name="fc6_norm")(x)
-    x = layers.Activation("relu", name="fc6_relu")(x)
+    x = conv_relu(features[32], 16 * width, 3, "fc6", batch_norm=True)
     x = layers.Dropout(0.2, name="drop6")(x)
     return _decode(images, features, x, stride, classes)
 

@@ -9,6 +9,7 @@ from keras import layers
 
 from course.classes import NUM_CLASSES
 from course.layers import CropLike, MirrorPad, ResizeLike
+from course.models.backbones.conv import conv_relu, separable
 
 FINEST = 4  # stride of the map that is scored
 
@@ -38,8 +39,7 @@ def mobile_unet(width=16, classes=NUM_CLASSES, size=(None, None)):
     images = keras.Input((*size, 3), name="images")
     padded = MirrorPad(32, name="pad")(images)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(padded)
-    x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
-    x = _normalized(x, "stem")
+    x = conv_relu(x, width, 3, "stem", strides=2, batch_norm=True)
     across = {}
     for stride in (4, 8, 16, 32):
         x = separable(x, width * stride // 2, f"down_{stride}_1", strides=2)
@@ -54,18 +54,3 @@ def mobile_unet(width=16, classes=NUM_CLASSES, size=(None, None)):
     # Logits in float32 also where the rest computes in half precision.
     x = CropLike(name="logits", dtype="float32")([x, images])
     return keras.Model(images, x, name="mobile_unet")
-
-
-def separable(x, channels, name, strides=1):
-    """A 3×3 convolution in two: one window a channel, then a 1×1 across channels; each normalised."""
-    x = layers.DepthwiseConv2D(
-        3, strides=strides, padding="same", use_bias=False, name=f"{name}_depth"
-    )(x)
-    x = _normalized(x, f"{name}_depth")
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_point")(x)
-    return _normalized(x, f"{name}_point")
-
-
-def _normalized(x, name):
-    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-    return layers.Activation("relu", name=f"{name}_relu")(x)

@@ -7,7 +7,7 @@ from ...classes import id_of
 from . import material, shapes
 from .canvas import common
 
-VEGETATION, TREE, BALD_TREE, DIRT = map(id_of, ("vegetation", "tree", "bald-tree", "dirt"))
+VEGETATION, TREE, BALD_TREE = map(id_of, ("vegetation", "tree", "bald-tree"))
 
 
 def crown(canvas, rng, center, radius, height, id, leaves, lobes=7):
