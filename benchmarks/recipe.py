@@ -109,6 +109,9 @@ def _by_root(counts):
 # Each from the pixels of every class in every picture, (pictures, classes).
 LOSSES = {
     "square-root weights": _by_root,
+    "inverse-frequency weights": lambda counts: losses.CrossEntropy(
+        losses.inverse_frequency_weights(counts), UNLABELED
+    ),
     "no weights": lambda counts: losses.CrossEntropy(None, UNLABELED),
     "median-frequency weights": lambda counts: losses.CrossEntropy(
         losses.median_frequency_weights(counts), UNLABELED
@@ -145,6 +148,7 @@ CHANGES = {
     "batches of 2": {"batch": 2},
     "batches of 8": {"batch": 8},
     "no class weights": {"loss": "no weights"},
+    "inverse-frequency weights": {"loss": "inverse-frequency weights"},
     "median-frequency weights": {"loss": "median-frequency weights"},
     "and Dice": {"loss": "and Dice"},
     "no augmentation": {"flip": False, "turn": False, "zoom": 1.0, "light": 0.0},
