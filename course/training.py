@@ -288,7 +288,7 @@ def learning_rate_at(epoch, epochs, peak):
 def weighted_cross_entropy(train, classes, limit=5.0):
     """Cross-entropy that gives rare classes some of the say that their few pixels lack.
 
-    With :func:`course.losses.square_root_weights`. The full weights let a handful
+    With :func:`course.losses.square_root_weights`. One over the share lets a handful
     of pixels drown the rest; none at all lets a short training run stop at the
     commonest classes.
     """

@@ -41,7 +41,7 @@ def median_frequency_weights(counts, ignore=UNLABELED):
 def square_root_weights(counts, limit=5.0, ignore=UNLABELED):
     """The square root of a class's median-frequency weight, `limit` at most.
 
-    Between no weights and the full ones, which let a handful of pixels drown the rest.
+    Between no weights and one over the share, which lets a handful of pixels drown the rest.
     From a row of totals, a frequency is a share of all pixels, and rare classes weigh
     more than from counts a picture; `course.training.fit` takes totals.
     """
