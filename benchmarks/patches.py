@@ -1,8 +1,9 @@
 """Lesson 05's patch classifier over several seeds: ``python -m benchmarks.patches [SEED …]``.
 
 Runs the lesson's own cells once for each seed, on the data and at the scale that the lesson would
-use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to claim: scores of the label maps, how many times faster the convolutional network is, and the ratio
-of gradients with and without shortcuts.
+use (COURSE_DATA, COURSE_SCALE), and prints what the lesson is allowed to claim: scores of the label
+maps, how many times faster the convolutional network is, and the ratio of gradients with and
+without shortcuts.
 """
 
 import argparse

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from course.classes import NAMES, NUM_CLASSES, UNLABELED
-from course.losses.pixels import NO_CLASS, aligned
+from course.losses.pixels import aligned, ignored_ids, whole_ids
 
 
 def confusion_matrix(truth, guess, classes=NUM_CLASSES, ignore=None):
@@ -44,7 +44,7 @@ def confusion_matrix(truth, guess, classes=NUM_CLASSES, ignore=None):
         outside 0 to classes - 1.
     """
     truth, guess = _pair(truth, guess, classes)
-    keep = ~np.isin(truth, _ids(ignore))
+    keep = ~np.isin(truth, ignored_ids(ignore))
     for name, ids in (("truth", truth), ("guess", guess)):
         _check_range(name, ids, keep, classes)
     index = truth[keep].astype(np.intp) * classes + guess[keep]
@@ -160,7 +160,7 @@ class BoundaryF:
             raise ValueError(
                 f"The tolerance is a distance in pixels, 0 or more, but it is {tolerance}."
             )
-        self.tolerance, self.ignore, self.classes = tolerance, _ids(ignore), classes
+        self.tolerance, self.ignore, self.classes = tolerance, ignored_ids(ignore), classes
         self._counts = np.zeros((4, classes), np.int64)
 
     def update(self, truth, guess):
@@ -265,7 +265,7 @@ class MeanIoU(keras.metrics.Metric):
 
     def __init__(self, classes=NUM_CLASSES, ignore=UNLABELED, name="mean_iou", dtype=None):
         super().__init__(name=name, dtype=dtype)
-        self.classes, self.ignore = classes, _ids(ignore)
+        self.classes, self.ignore = classes, ignored_ids(ignore)
         # One more bin than the matrix has, for ids that are no class.
         self._counts = self.add_variable(
             (2, classes**2 + 1), initializer="zeros", dtype="int", name="counts"
@@ -320,9 +320,7 @@ class MeanIoU(keras.metrics.Metric):
         """Both as int32 ids of one shape."""
         if len(y_true.shape) == 4 and y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, -1)
-        truth = ops.cast(y_true, "int32")
-        # Cutting off what stands behind the point would turn a mask that was scaled into class 0.
-        truth = ops.where(ops.cast(truth, y_true.dtype) == y_true, truth, NO_CLASS)
+        truth = whole_ids(y_true)
         ranks, sizes = (len(y_true.shape), len(y_pred.shape)), (y_true.shape, y_pred.shape[:3])
         fits = all(a == b or None in (a, b) for a, b in zip(*sizes, strict=False))
         if fits and ranks == (3, 4) and y_pred.shape[-1] == self.classes:
@@ -334,11 +332,6 @@ class MeanIoU(keras.metrics.Metric):
             f"{self.classes}) or integer ids (batch, height, width), but got y_true {tuple(y_true.shape)} and "
             f"y_pred {tuple(y_pred.shape)} {keras.backend.standardize_dtype(y_pred.dtype)}."
         )
-
-
-def _ids(ignore):
-    """`ignore` as a tuple of ids."""
-    return () if ignore is None else tuple(int(i) for i in np.atleast_1d(ignore))
 
 
 def _pair(truth, guess, classes):

@@ -84,13 +84,23 @@ def flatten(y_true, y_pred, ignore):
             "(batch, height, width) and logits (batch, height, width, classes) of the same size."
         )
     logits = ops.reshape(ops.cast(y_pred, "float32"), (-1, shape[-1]))
+    ids = ops.reshape(whole_ids(y_true), (-1,))
+    valid = ops.ones_like(ids, dtype="bool")
+    for left_out in ignored_ids(ignore):
+        valid = valid & (ids != left_out)
+    return logits, ids, valid
+
+
+def whole_ids(y_true):
+    """True ids as int32; what is no whole number is no class."""
     ids = ops.cast(y_true, "int32")
     # Cutting off what stands behind the point would turn a mask that was scaled into class 0.
-    ids = ops.reshape(ops.where(ops.cast(ids, y_true.dtype) == y_true, ids, NO_CLASS), (-1,))
-    valid = ops.ones_like(ids, dtype="bool")
-    for left_out in () if ignore is None else np.atleast_1d(ignore):
-        valid = valid & (ids != int(left_out))
-    return logits, ids, valid
+    return ops.where(ops.cast(ids, y_true.dtype) == y_true, ids, NO_CLASS)
+
+
+def ignored_ids(ignore):
+    """What `ignore` names, an id, several or None, as a tuple of ids."""
+    return () if ignore is None else tuple(int(i) for i in np.atleast_1d(ignore))
 
 
 def spread(sample_weight, shape):

@@ -1,9 +1,9 @@
 """Losses, added."""
 
 import keras
-import numpy as np
 
 from course.classes import UNLABELED
+from course.losses.pixels import ignored_ids
 
 
 @keras.saving.register_keras_serializable(package="course")
@@ -32,7 +32,7 @@ class Sum(keras.losses.Loss):
         ignoring = [loss for loss in self.losses if hasattr(loss, "ignore")]
         self.ignore = ignoring[0].ignore if ignoring else UNLABELED
         for loss in ignoring:
-            if _ids(loss.ignore) != _ids(self.ignore):
+            if set(ignored_ids(loss.ignore)) != set(ignored_ids(self.ignore)):
                 raise ValueError(
                     f"{ignoring[0].name} ignores {self.ignore!r} and {loss.name} {loss.ignore!r}: the parts "
                     "of a sum must leave out the same pixels."
@@ -52,7 +52,3 @@ class Sum(keras.losses.Loss):
     def from_config(cls, config):
         losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
         return cls(losses, config["name"])
-
-
-def _ids(ignore):
-    return set() if ignore is None else {int(i) for i in np.atleast_1d(ignore)}

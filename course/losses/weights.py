@@ -13,6 +13,7 @@ The loss divides by the sum of its weights: their ratios matter, not their size.
 import numpy as np
 
 from course.classes import UNLABELED
+from course.losses.pixels import ignored_ids
 
 
 def inverse_frequency_weights(counts, ignore=UNLABELED):
@@ -75,7 +76,7 @@ def _check_counts(counts, ignore):
     wrong = counts[~(np.isfinite(counts) & (counts >= 0))]
     if len(wrong):
         raise ValueError(f"Pixel counts are numbers from 0 up, but {wrong[0]:g} is among them.")
-    for left_out in () if ignore is None else np.atleast_1d(ignore):
+    for left_out in ignored_ids(ignore):
         if 0 <= left_out < counts.shape[1]:
             counts[:, left_out] = 0
     if not counts.any():

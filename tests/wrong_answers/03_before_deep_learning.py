@@ -10,12 +10,13 @@ def two_cuts(counts):
         return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
 
     pairs = {pairs}
-    return {choose}(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
+    best = {choose}(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
+    return {answer}
 """
 
 
-def two_cuts(pairs, choose="max"):
-    return TWO_CUTS.format(pairs=pairs, choose=choose)
+def two_cuts(pairs, choose="max", answer="best"):
+    return TWO_CUTS.format(pairs=pairs, choose=choose, answer=answer)
 
 
 WRONG = {
@@ -49,18 +50,10 @@ def two_cuts(counts):
     pairs = [(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]
     return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
 """,
-        "cuts are the first values above, one too high": """
-def two_cuts(counts):
-    values, k = np.arange(len(counts)), len(counts)
-    mean = (counts * values).sum() / counts.sum()
-
-    def part(low, high):
-        n = counts[low:high].sum()
-        return n * ((counts * values)[low:high].sum() / n - mean) ** 2 if n else 0.0
-
-    pairs = [(s, t) for s in range(1, k - 1) for t in range(s + 1, k)]
-    return max(pairs, key=lambda p: part(0, p[0]) + part(p[0], p[1]) + part(p[1], k))
-""",
+        "cuts are the first values above, one too high": two_cuts(
+            "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]",
+            answer="best[0] + 1, best[1] + 1",
+        ),
         "groups of equal size": """
 def two_cuts(counts):
     below = np.cumsum(counts) / counts.sum()
