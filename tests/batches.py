@@ -143,6 +143,10 @@ def _flood(done):
     return done
 
 
+STOPPED = {
+    "status": "stopped", "points": 0, "failure": None,
+    "message": "stopped: it took longer than 60 seconds",
+}  # fmt: skip
 BEHAVIOURS = {
     "raise": _raise,
     "exit": lambda done: sys.exit(0),
@@ -185,6 +189,7 @@ BEHAVIOURS = {
             ]
         }
     ),
+    "stopped": lambda done: done | {"tasks": [t | STOPPED for t in done["tasks"]], "points": 0},
     "unboxed": lambda done: done | {"sandbox": "none"},
 }
 

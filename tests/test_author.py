@@ -19,6 +19,14 @@ CHECK = """with check("double"):
     check.equal(double(secret), 42, "another number")
     ### END HIDDEN TESTS"""
 
+# Parts of one statement cannot be run one after the other.
+ELSE_HIDDEN = """if double(2) == 4:
+    pass
+### BEGIN HIDDEN TESTS
+else:
+    check.equal(double(2), 4)
+### END HIDDEN TESTS"""
+
 
 def about(grade_id, **kind):
     plain = {"grade": False, "solution": False, "locked": False, "task": False}
@@ -100,6 +108,13 @@ def test_hidden_tests_run_as_a_block_of_their_own():
         (notebook(check=CHECK.replace("    ### BEGIN HIDDEN TESTS\n", "")), "BEGIN HIDDEN"),
         (notebook(points=0), "points above zero"),
         (notebook(grade_id=""), "grade_id"),
+        (
+            notebook(solution=SOLUTION + "\n%timeit double(2)"),
+            "cell 'double': line 6, `%timeit dou",
+        ),
+        (notebook(check="!ls\n" + CHECK), "cell 'double-check': line 1, `!ls`, is not Python"),
+        (notebook(check=ELSE_HIDDEN), "cell 'double-check': line 1, `else:`, is not Python"),
+        (notebook(solution="double = '\0'"), "not Python"),
     ],
 )
 def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, said):
@@ -107,6 +122,28 @@ def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, s
     with pytest.raises(ValueError, match=said) as caught:
         author.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_magic_in_a_given_cell_is_refused_with_what_to_do(tmp_path):
+    """Jupyter knows `%matplotlib inline`; the grader, which reads the cell too, does not."""
+    made = notebook()
+    made.cells[0].source = "import numpy as np\n%matplotlib inline"
+    path = write(tmp_path, made)
+    with pytest.raises(ValueError, match="is not Python") as caught:
+        author.find(tmp_path)
+    assert str(caught.value) == (
+        f"{path}, cell 'setup': line 2, `%matplotlib inline`, is not Python, as the grader needs "
+        "it. Leave magics (%) and shell commands (!) out, or write them as calls: "
+        'get_ipython().run_line_magic("matplotlib", "inline").'
+    )
+    made.cells[0].source = 'get_ipython().run_line_magic("matplotlib", "inline")'
+    assert author.read(write(tmp_path, made)).checks
+    made.nbformat_minor = 4  # of a Jupyter that gave cells no ids yet
+    made.cells[0].source = "%matplotlib inline"
+    for cell in made.cells:
+        cell.pop("id")
+    with pytest.raises(ValueError, match=r"cell 1: line 1"):
+        author.read(write(tmp_path, made))
 
 
 def test_one_grade_id_in_two_notebooks_is_refused(tmp_path):
@@ -129,7 +166,7 @@ def test_exercises_are_written_checked_and_cleared_away(tmp_path, capsys):
     assert author.write_exercises(tmp_path / "source", target, check=True) == 0
     written = target / "99_doubling.ipynb"
     assert "NotImplementedError" in notebooks.read(written).cells[2].source
-    written.write_text(written.read_text().replace("Twice", "Thrice"), encoding="utf-8")
+    write(tmp_path / "source", notebook(solution=SOLUTION.replace("Twice", "Two times")))
     write(target, author.release(notebook()), "97_left_over")
     write(target, new_notebook(cells=[new_code_cell("1")]), "notes")
     assert author.write_exercises(tmp_path / "source", target, check=True) == 2
@@ -138,12 +175,28 @@ def test_exercises_are_written_checked_and_cleared_away(tmp_path, capsys):
     assert "make exercises" in capsys.readouterr().out
 
 
-def test_an_answer_is_never_written_over(tmp_path):
+def test_a_stub_is_no_answer_however_its_cell_ends(tmp_path):
+    write(tmp_path / "source", notebook(solution=SOLUTION + "\n\n"))
+    assert author.write_exercises(tmp_path / "source", tmp_path / "target") == 1
+    assert author.write_exercises(tmp_path / "source", tmp_path / "target") == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "def double(x):\n    return x + x",
+        # The line is left below the answer, or in another function that waits for its own.
+        "def double(x):\n    return 2 * x\n    raise NotImplementedError()",
+        "def half(x):\n    return x / 2\n\n\ndef double(x):\n    raise NotImplementedError()",
+        "",
+    ],
+)
+def test_an_answer_is_never_written_over(tmp_path, answer):
     write(tmp_path / "source", notebook())
     target = tmp_path / "target"
     answered = author.release(notebook())
     solution = next(c for c in answered.cells if c.metadata.get("nbgrader", {}).get("solution"))
-    solution.source = "def double(x):\n    return x + x"
+    solution.source = answer
     path = write(target, answered)
     before = path.read_bytes()
     assert author.write_exercises(tmp_path / "source", target, check=True) == 1
@@ -152,6 +205,16 @@ def test_an_answer_is_never_written_over(tmp_path):
     ):
         author.write_exercises(tmp_path / "source", target)
     assert path.read_bytes() == before
+
+
+def test_an_answer_is_never_deleted_with_a_notebook_that_is_left_over(tmp_path):
+    write(tmp_path / "source", notebook())
+    left = author.release(notebook())
+    left.cells[2].source += "  # what now?"
+    path = write(tmp_path / "target", left, "97_left_over")
+    with pytest.raises(ValueError, match="97_left_over.ipynb holds an answer"):
+        author.write_exercises(tmp_path / "source", tmp_path / "target")
+    assert path.exists()
 
 
 def test_modules_that_notebooks_import(tmp_path):

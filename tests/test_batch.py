@@ -219,6 +219,21 @@ def test_what_was_graded_without_a_sandbox_is_graded_again_in_one(authors, tmp_p
         assert [line.split()[0] for line in graded()] == expected
 
 
+def test_what_was_stopped_is_graded_again(authors, tmp_path, counting, capsys):
+    """The clock stops a right answer too where the machine is busy."""
+    grade, graded = counting
+    hand_in(tmp_path / "s", "ada", source="stopped")
+    hand_in(tmp_path / "s", "bob")
+    run(tmp_path / "s", authors, tmp_path / "out", grade)
+    assert graded() == ["ada 08_unet", "bob 08_unet"]
+    calm = functools.partial(batches.result, author_folder=authors)
+    for function, expected in ((grade, ["ada 08_unet"]), (calm, []), (grade, [])):
+        found = run(tmp_path / "s", authors, tmp_path / "out", function)
+        assert graded() == expected
+    assert table(found)["ada", "08_unet"] == ("graded", 1)
+    assert "2 of 2 were graded before" in capsys.readouterr().out
+
+
 def test_the_server_is_not_started_for_nothing(handed_in, authors, tmp_path):
     entered = []
 
@@ -550,6 +565,25 @@ def test_a_failure_of_the_grader_gives_way(handed_in, authors, tmp_path):
     for order in (["good", "bad"], ["bad", "good"]):
         merged = batch.merge([tmp_path / n for n in order], tmp_path / "-".join(order))
         assert all(r["status"] == "graded" for r in merged)
+
+
+def test_what_was_stopped_gives_way_to_what_was_not(authors, tmp_path, capsys):
+    hand_in(tmp_path / "s", "ada", source="stopped")
+    calm = functools.partial(batches.result, author_folder=authors)
+    run(tmp_path / "s", authors, tmp_path / "calm", calm)
+    time.sleep(0.01)
+    run(tmp_path / "s", authors, tmp_path / "busy")
+    for order in (["calm", "busy"], ["busy", "calm"]):
+        merged = batch.merge([tmp_path / n for n in order], tmp_path / "-".join(order))
+        assert table(merged) == {("ada", "08_unet"): ("graded", 1)}
+    assert "two results that differ" not in capsys.readouterr().out
+    # A later answer counts, stopped or not.
+    path = hand_in(tmp_path / "s", "ada", source="stopped")
+    path.write_text(path.read_text() + "\n")
+    run(tmp_path / "s", authors, tmp_path / "later")
+    for order in (["calm", "later"], ["later", "calm"]):
+        merged = batch.merge([tmp_path / n for n in order], tmp_path / "-".join(order))
+        assert table(merged)["ada", "08_unet"] == ("graded", 0)
 
 
 def test_merging_what_is_not_there(tmp_path):

@@ -114,6 +114,69 @@ def test_a_kernel_that_was_never_stopped_does_not_stop_the_garbage_collector():
     subprocess.run([sys.executable, "-c", FORGOTTEN], cwd=ROOT, check=True, timeout=60)
 
 
+# The user of a kernel has threads elsewhere, as the instructor's desktop has.
+BUSY = """
+import os, sys, threading
+from course.grading import confinement
+user, others = map(int, sys.argv[1:])
+if os.geteuid() == 0:
+    os.setresuid(user, user, user)
+for _ in range(others):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+kernel = os.fork()
+if kernel == 0:
+    confinement.limit_resources(confinement.Limits(processes=64))
+    started = 0
+    try:
+        while started < 40:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+            started += 1
+    except RuntimeError as error:
+        print(error)
+    print(started, confinement.resource.getrlimit(confinement.resource.RLIMIT_NPROC), flush=True)
+    os._exit(0)
+os.waitpid(kernel, 0)
+os._exit(0)
+"""
+
+
+def busy(user, others):
+    """What a kernel of `user`, who has so many threads elsewhere, says of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BUSY, str(user), str(others)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert not done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the grader needs Linux")
+def test_a_kernel_starts_its_threads_whatever_else_the_instructor_runs():
+    """Where it has no user of its own, RLIMIT_NPROC counts the instructor's threads too."""
+    assert busy(os.geteuid() or 4321, 200).startswith("40 ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the grader needs Linux")
+def test_a_user_of_its_own_has_the_limit_alone():
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    assert busy(confinement.FIRST_USER, 0) == "40 (64, 64)\n"
+    assert "can't start new thread" in busy(confinement.FIRST_USER, 200)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the grader needs Linux")
+def test_the_limit_of_threads_stays_below_what_the_instructor_may_have():
+    program = """
+from course.grading import confinement as c
+c.resource.setrlimit(c.resource.RLIMIT_NPROC, (50, 50))
+print(c.most_threads(c.Limits()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "50\n"
+
+
 def test_a_right_that_landlock_gives_is_the_only_one(tmp_path):
     """In a process of its own, since there is no way back."""
     need("landlock")

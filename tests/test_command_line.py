@@ -119,6 +119,30 @@ def test_grading_elsewhere_than_on_linux(monkeypatch, capsys):
     assert "on a Mac in a container" in capsys.readouterr().err
 
 
+WINDOWS = """
+import sys
+for name in "resource", "fcntl":
+    sys.modules[name] = None  # as where there is none
+from course import __main__ as command_line, doctor
+sys.platform = "win32"  # after what would import other modules there
+sys.exit(command_line.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("arguments", [["grade", "some"], ["doctor", "--grading"]])
+def test_on_windows_the_grader_says_where_to_grade(arguments):
+    process = subprocess.run(
+        [sys.executable, "-c", WINDOWS, *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 1
+    assert "on Windows inside WSL 2" in process.stdout + process.stderr
+    assert "Traceback" not in process.stderr
+
+
 def test_data_that_is_not_there(tmp_path):
     process = course("data", COURSE_DATA=str(tmp_path / "nowhere"))
     assert process.returncode == 1

@@ -109,7 +109,7 @@ def test_every_status_has_its_word_its_sentence_and_its_sign(tmp_path, status):
 def test_no_two_statuses_share_a_sign():
     parts = feedback._environment().get_template("parts.html.j2").module
     signs = [str(parts.sign(status)) for status in feedback.STATUSES]
-    assert len(set(signs)) == len(signs) == 6
+    assert len(set(signs)) == len(signs) == 7
     assert all(Page(sign).elements[1][1] in SVG for sign in signs)
 
 

@@ -318,6 +318,25 @@ def test_the_job_of_a_cluster(arguments, expected, tmp_path):
     assert done.stdout == f"-m course grade {expected}\n", done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the grader needs Linux")
+def test_the_checkout_of_classroom_does_not_hide_the_course(tmp_path):
+    """A folder `course` beside the command is a package to Python, but not the one installed."""
+    path = EXAMPLES / "github-classroom.yml"
+    steps = yaml.safe_load(path.read_text())["jobs"]["run-autograding-tests"]["steps"]
+    checkout = next(s["with"]["path"] for s in steps if "repository" in s.get("with", {}))
+    assert any(f'pip install --editable "./{checkout}[' in s.get("run", "") for s in steps)
+    (tmp_path / checkout).symlink_to(Path(__file__).resolve().parents[1])
+    (words,) = commands(path)
+    done = subprocess.run(
+        [sys.executable, "-m", "course", "grade", *words],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},  # the checkout is installed
+        capture_output=True,
+        text=True,
+    )
+    assert "There is nothing at work." in done.stderr  # so it has read the author notebooks
+
+
 @pytest.mark.parametrize(("points", "status"), [([1, 2], 1), ([3, 3], 0)])
 def test_the_notices_of_classroom(points, status, tmp_path):
     if not shutil.which("jq"):

@@ -1,6 +1,7 @@
 """Grading one submission, in a box: verdicts, what students read, and what they must not."""
 
 import copy
+import json
 import os
 
 import nbformat
@@ -62,6 +63,10 @@ def grade(settings, assignment, tmp_path):
 
 def task_of(result, name=f"{TASK}-check"):
     return next(task for task in result["tasks"] if task["task"] == name)
+
+
+def cell_of(notebook, task=TASK):
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == task)
 
 
 def test_all_none_and_half(grade, assignment, right):
@@ -139,10 +144,8 @@ def test_a_kernel_that_ends_in_a_call_costs_that_task_alone(grade, assignment, r
 
 def test_only_the_first_code_cell_of_an_id_counts(grade, assignment, right):
     def again(notebook):
-        cell = next(
-            c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == TASK
-        )
-        notebook.cells.append(nbformat.from_dict(cell | {"source": "1 / 0", "id": "again"}))
+        copied = cell_of(notebook) | {"source": "1 / 0", "id": "again"}
+        notebook.cells.append(nbformat.from_dict(copied))
 
     result = grade(right, again)
     assert result["points"] == assignment.points
@@ -157,6 +160,65 @@ def test_only_the_first_code_cell_of_an_id_counts(grade, assignment, right):
     result = grade(right, retyped)
     assert task_of(result)["status"] == "missing"
     assert any("not a code cell" in note for note in result["notes"])
+
+
+def test_both_halves_of_a_split_cell_count(grade, assignment, right):
+    """JupyterLab's Split Cell gives both the metadata, the grade id with it."""
+
+    def split(notebook):
+        first = cell_of(notebook)
+        top, bottom = first.source.split("\n", 1)
+        first.source = top
+        half = nbformat.from_dict(first | {"source": bottom, "id": "half"})
+        notebook.cells.insert(notebook.cells.index(first) + 1, half)
+
+    result = grade(right, split)
+    assert result["points"] == assignment.points
+    assert task_of(result)["source"] == right[TASK]
+    assert result["notes"] == [f"The cell {TASK} was split; its parts count as one cell."]
+
+
+def own_cell(source):
+    """A change that puts a cell of the student's own above the first task."""
+
+    def change(notebook):
+        own = nbformat.v4.new_code_cell(source)
+        notebook.cells.insert(notebook.cells.index(cell_of(notebook, TASK)), own)
+
+    return change
+
+
+def test_code_outside_the_cells_of_the_tasks_does_not_count_and_the_student_is_told(
+    grade, assignment, right
+):
+    name = author.bound(right[TASK])[0]
+    helped = right | {TASK: f"def {name}(*a, **k):\n    return helper(*a, **k)"}
+    helper = right[TASK].replace(f"def {name}(", "def helper(")
+    result = grade(helped, own_cell(helper))
+    assert "NameError" in task_of(result)["failure"]["got"]
+    assert result["notes"] == [session.OWN_CODE]
+    # Nobody is told who lost nothing, or whose other cells are the author's or empty.
+    assert grade(right, own_cell(helper))["notes"] == []
+    assert grade(helped)["notes"] == []
+    assert grade(helped, own_cell("  \n"))["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "own"),
+    [
+        ([{"cell_type": "code", "source": "a = 1\r\nb = 2\r\n"}], False),
+        ([{"cell_type": "code", "source": ["a = 1\n", "b = 3"]}], True),
+        (
+            [{"cell_type": "markdown", "source": "Mine"}, {"cell_type": "code", "source": " \n"}],
+            False,
+        ),
+        ([3, [], {}, {"cell_type": "code"}, {"cell_type": "code", "source": []}], False),
+        (None, False),
+    ],
+)
+def test_what_is_taken_for_code_of_the_students_own(cells, own):
+    data = b'{"more": %s, "cells": %s}' % (b"1" * 5000, json.dumps(cells).encode())
+    assert session.has_own_code(data, ["a = 1\nb = 2"]) is own
 
 
 def test_tags_and_comments_that_nbval_obeys_are_not_obeyed(grade, right):

@@ -99,7 +99,7 @@ def read(path):
     """
     path, cells, title = Path(path), [], ""
     notebook = notebooks.read(path)
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "markdown":
             title = notebooks.heading(cell.source) or title
         if cell.cell_type != "code":
@@ -109,19 +109,38 @@ def read(path):
         role = role_of(about)
         try:
             stripped(cell.source, *SOLUTION)
-            hidden(cell.source)
+            for source in (cell.source, visible(cell.source), hidden(cell.source)):
+                _must_be_python(source)
             if about and (about.get("schema_version") != SCHEMA or not name):
                 raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
             if role == "check" and not float(about.get("points", 0)) > 0:
                 raise ValueError("a check cell needs points above zero")
         except ValueError as error:
-            raise ValueError(f"{path}, cell {name or cell.get('id')!r}: {error}.") from None
+            where = name or cell.get("id", number)
+            raise ValueError(f"{path}, cell {where!r}: {error}.") from None
         points = float(about.get("points", 0)) if role == "check" else 0
         cells.append(Cell(role, name, cell.source, points, title))
     if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
         raise ValueError(f"{path}: a check cell stands before the first solution cell.")
     digest = hashlib.sha256(repr(cells).encode()).hexdigest()
     return Assignment(path.stem, tuple(cells), digest)
+
+
+def _must_be_python(source):
+    """Raise ValueError, naming the line and what to do, where `source` does not parse.
+
+    Students' kernels would run a magic; the grader reads the cells without them.
+    """
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError) as error:  # ValueError: a null byte, in Python 3.11
+        lines = source.split("\n")
+        number = min(getattr(error, "lineno", None) or 1, len(lines))
+        raise ValueError(
+            f"line {number}, `{lines[number - 1].strip()}`, is not Python, as the grader needs it. "
+            "Leave magics (%) and shell commands (!) out, or write them as calls: "
+            'get_ipython().run_line_magic("matplotlib", "inline")'
+        ) from None
 
 
 def role_of(metadata):
@@ -222,7 +241,7 @@ def release(notebook):
         if not about:
             continue
         if about["solution"]:
-            cell.source = stub(cell.source)
+            cell.source = stub(cell.source).rstrip("\n")  # as it is stored: the checksum must fit
         elif about["grade"]:
             cell.source = visible(cell.source)
         if about["solution"] or about["grade"] or about["locked"]:
@@ -236,9 +255,9 @@ def release(notebook):
 def checksum(cell):
     """The MD5 by which nbgrader knows whether a cell was changed."""
     about = cell.metadata.nbgrader
-    grade, solution, locked = (str(bool(about[key])) for key in ("grade", "solution", "locked"))
+    grade, solution, locked = (str(bool(about.get(key))) for key in ("grade", "solution", "locked"))
     parts = [cell.source, cell.cell_type, grade, solution, locked, about["grade_id"]]
-    if about["grade"]:
+    if about.get("grade"):
         parts.append(str(float(about["points"])))
     return hashlib.md5("".join(parts).encode()).hexdigest()
 
@@ -262,7 +281,7 @@ def write_exercises(source=FOLDER, target=EXERCISES, check=False):
         if name := _answered(there):
             raise ValueError(
                 f"{there} holds an answer, in the cell {name}; nothing was written. Move the "
-                "notebook elsewhere, or put its `raise NotImplementedError()` back."
+                "notebook elsewhere, or put that cell back as it was handed out."
             )
     for name, path in wanted.items():
         text = notebooks.canonical(release(notebooks.read(path)))
@@ -292,10 +311,14 @@ def _tasks(path):
 
 
 def _answered(path):
-    """The grade id of the first cell with an answer in it; None if all are stubs."""
-    stubs = STUB.splitlines()[-1]
-    answers = (cell for cell in _tasks(path) if stubs not in cell.source)
-    return next((cell.metadata.nbgrader.grade_id for cell in answers), None)
+    """The grade id of the first cell that is not as it was released; None if all are.
+
+    The checksum tells, not today's author notebook: that may have a new stub, or be gone.
+    """
+    for cell in _tasks(path):
+        if cell.metadata.nbgrader.get("checksum") != checksum(cell):
+            return cell.metadata.nbgrader.grade_id
+    return None
 
 
 def modules(assignments):

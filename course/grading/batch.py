@@ -1,8 +1,8 @@
 """Grade all submissions, side by side, none of them lost.
 
-A run that was killed at any moment is taken up by starting it again: only what is missing or has
-changed is graded. Results and reports lie in one folder, *OUT*; several machines can each grade a
-part (a *shard*), into one folder or into folders that are merged afterwards.
+A run that was killed at any moment is taken up by starting it again: only what is missing, has
+changed or was stopped is graded. Results and reports lie in one folder, *OUT*; several machines can
+each grade a part (a *shard*), into one folder or into folders that are merged afterwards.
 """
 
 import contextlib
@@ -203,8 +203,15 @@ def _is_done(job, out, sandbox):
     result = results.read(results.path_of(out, job.student, job.assignment))
     if result is None or result["fingerprint"] != job.fingerprint:
         return False
+    if _was_stopped(result):
+        return False
     unboxed = result["status"] == "graded" and result["sandbox"] == "none"
     return not (unboxed and sandbox not in ("", "none"))
+
+
+def _was_stopped(result):
+    """Whether a task did not come to its end: a busy machine may be at fault, not the answer."""
+    return any(task["status"] == "stopped" for task in result["tasks"])
 
 
 def _drop_outdated(jobs, out):
@@ -321,7 +328,8 @@ def merge(folders, out):
     """Bring the results of several folders together in `out`, then write its reports.
 
     Of two results for one submission that differ in what they depend on the newer one counts; one
-    that a failure of the grader ended gives way to any other. Says which were replaced.
+    that a failure of the grader ended gives way to any other. Says which were replaced. Of two that
+    depend on the same, one in which a task was stopped gives way.
 
     Returns
     -------
@@ -356,9 +364,10 @@ def _merge_one(folder, out):
             print(f"{path} is damaged and left out. Grade that shard again.", file=sys.stderr)
             continue
         there = results.read(results.path_of(out, result["student"], result["assignment"]))
-        if there and there["fingerprint"] == result["fingerprint"]:
+        same = there and there["fingerprint"] == result["fingerprint"]
+        if same and (_was_stopped(result) or not _was_stopped(there)):
             continue
-        if there:
+        if there and not same:
             newer = _counts_over(result, there)
             name = f"{printable(result['student'])} {printable(result['assignment'])}".strip()
             print(f"{name}: two results that differ; the one in {folder if newer else out} counts.")

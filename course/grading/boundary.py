@@ -33,7 +33,7 @@ def _do(what, name, arguments, named):
         if callable(value):
             return ["value", _hold(value)]
         return ["value", _shareable(value)]
-    function = _held[name] if isinstance(name, int) else names[name]
+    function = _kept(name) if isinstance(name, int) else names[name]
     if what == "predict":
         function = function.predict
     arguments = [_restore(value, names) for value in arguments]
@@ -58,7 +58,20 @@ def _shareable(value):
     return _hold(value) if isinstance(result, values.Opaque) else result
 
 
+def _kept(handle):
+    if handle < 0:  # what was never held here; as an index it would be somebody else's
+        raise LookupError(f"nothing is held as {handle}")
+    return _held[handle]
+
+
 def _restore(value, names):
+    """`value` with what is held here, and what both sides have, in its place."""
     if isinstance(value, values.Given):
         return names[value.name]
-    return _held[value.handle] if isinstance(value, values.Opaque) else value
+    if isinstance(value, values.Opaque):
+        return _kept(value.handle)
+    if isinstance(value, list | tuple):
+        return type(value)(_restore(item, names) for item in value)
+    if isinstance(value, dict):
+        return {key: _restore(item, names) for key, item in value.items()}
+    return value

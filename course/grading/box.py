@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from . import confinement
+# The module `confinement` loads on Linux alone; functions that need it import it, so that other
+# systems get to say NOT_LINUX.
 
 KINDS = ("bubblewrap", "landlock", "none")
 INSIDE = "/run/kernels"
-SCRATCH = confinement.SCRATCH
 # Nothing else of the instructor's environment is seen inside: it may hold tokens.
 VARIABLES = ("LANG", "LC_ALL", "TZ", "KERAS_BACKEND", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 NOT_LINUX = "Grade on Linux: on Windows inside WSL 2, on a Mac in a container or virtual machine."
@@ -55,6 +55,8 @@ def probe(kind):
         return Found(kind, True)
     if not sys.platform.startswith("linux"):
         return Found(kind, False, "only Linux has it", NOT_LINUX)
+    from . import confinement
+
     try:
         import pyseccomp  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
@@ -97,6 +99,8 @@ def choose(wanted="auto"):
 
 def environment(kind):
     """Environment variables inside a box of this kind."""
+    from .confinement import SCRATCH
+
     root = str(Path(__file__).resolve().parents[2])
     kept = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     return kept | {
@@ -120,6 +124,8 @@ def enclose(command, sockets):
     Root keeps just the rights that it needs to build namespaces for each kernel, and drops them
     there; anybody else gets them inside a user namespace.
     """
+    from . import confinement
+
     options = [
         "--unshare-net",
         "--unshare-ipc",
@@ -145,6 +151,7 @@ def enclose(command, sockets):
         else:
             options += ["--ro-bind", path, path]
     options += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system"]
-    options += ["--dev", "/dev", "--remount-ro", "/dev", "--perms", "0755", "--tmpfs", SCRATCH]
+    options += ["--dev", "/dev", "--remount-ro", "/dev"]
+    options += ["--perms", "0755", "--tmpfs", confinement.SCRATCH]
     options += ["--bind", str(sockets), INSIDE, "--remount-ro", "/"]
     return ["bwrap", *options, "--", *command]

@@ -13,7 +13,7 @@ EPILOG = """\
 SUBMISSIONS is nbgrader's submitted/<student>/<assignment>/ tree, a folder of notebooks (ada.ipynb,
 ada_08_unet.ipynb), the zip that Moodle or Canvas gave, a folder of GitHub Classroom clones, or one
 notebook. Run the same command again after an interruption, or when more was handed in: only what is
-missing or has changed is graded.
+missing, has changed or was stopped, by the clock say, is graded.
 """
 
 

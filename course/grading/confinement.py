@@ -6,6 +6,7 @@ system calls that a notebook has no use for. Each layer is the kernel's own; see
 landlock(7), seccomp(2), setrlimit(2).
 """
 
+import contextlib
 import ctypes
 import os
 import random
@@ -152,11 +153,38 @@ def drop_privileges(user, keep_search=False):
     prctl(NO_NEW_PRIVILEGES, 1)
 
 
+def most_threads(limits):
+    """What to set RLIMIT_NPROC to, which counts all threads of a user, whatever started them.
+
+    A kernel with a user or with namespaces of its own is counted alone. Elsewhere its user is the
+    instructor, and what they run besides comes on top, and as many kernels as there are cores; that
+    it has no more processes than it may is then for the server to see.
+    """
+    user = os.getuid()
+    if FIRST_USER <= user <= LAST_USER or os.getpid() == 1:
+        return limits.processes
+    most = _threads_of(user) + limits.processes * (os.cpu_count() or 1)
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
+
+
+def _threads_of(user):
+    """How many threads the user's processes have together."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has ended since
+            lines = path.read_text(errors="replace").split("\n")
+            about = dict(line.split(":", 1) for line in lines if ":" in line)
+            if int(about["Uid"].split()[0]) == user:  # the real one, which is the one counted
+                total += int(about["Threads"])
+    return total
+
+
 def limit_resources(limits):
     for which, value in (
         (resource.RLIMIT_AS, limits.address_space),
         (resource.RLIMIT_CPU, limits.cpu),
-        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_NPROC, most_threads(limits)),
         (resource.RLIMIT_NOFILE, limits.files),
         (resource.RLIMIT_FSIZE, limits.file_size),
         (resource.RLIMIT_CORE, 0),

@@ -40,6 +40,9 @@ STATUSES = {
     "wrong": Status("Wrong", "Your code ran, but a check expected something else."),
     "error": Status("Error", "Your code stopped with an error, so there was nothing to check."),
     "stopped": Status("Stopped", "Your code was stopped before it came to an end."),
+    "not checked": Status(
+        "Not checked", "The check of this task failed by itself. Tell your teacher."
+    ),
     "not attempted": Status("Not attempted", "There is no answer in your cell yet."),
     "missing": Status("Missing", "Your cell is not in the notebook that you handed in."),
 }
@@ -308,7 +311,7 @@ def _task_summary(entries):
 
 def _failure_name(entry):
     """What to count a failure as: its case, else the kind of error; "" where nothing failed."""
-    if entry["status"] not in ("wrong", "error", "stopped"):
+    if entry["status"] not in ("wrong", "error", "stopped", "not checked"):
         return ""
     failure = entry["failure"] or {}
     said = f"{entry['message']} {failure.get('got', '')}"

@@ -122,7 +122,9 @@ def _suite(result):
         for task in result["tasks"]:
             case = ET.SubElement(suite, "testcase", classname=name, name=_xml(task["task"]))
             if task["status"] != "right":
-                kind = "error" if task["status"] in ("error", "stopped") else "failure"
+                kind = (
+                    "error" if task["status"] in ("error", "stopped", "not checked") else "failure"
+                )
                 about = {"type": task["status"], "message": _xml(_reason(task) or task["status"])}
                 ET.SubElement(case, kind, about).text = _xml(_explained(task))
     suite.attrib.update(

@@ -131,6 +131,7 @@ class BoxedKernel(RunningKernel):
     def __init__(self, server, limits, start_seconds=60, output=8 * 2**20):
         self.km = None  # nbval's kernel manager; the server is ours
         self.limits, self.output, self.left, self.deadline = limits, output, output, None
+        self.end = None  # the KernelEnded that :meth:`ended` gives, once there is one
         self.name = uuid.uuid4().hex[:12]
         self.folder = server.sockets / self.name
         self.user, self.claim, self.grown = os.geteuid(), None, _resident() + GROWTH
@@ -191,9 +192,14 @@ class BoxedKernel(RunningKernel):
         return self.ended() is None
 
     def ended(self):
-        """None while the kernel lives, else a KernelEnded that says why it does not."""
-        if self.control.fileno() < 0:
-            return KernelEnded("stopped")
+        """None while the kernel lives, else a KernelEnded that says why it does not.
+
+        The server says so once, to whoever asks first.
+        """
+        if self.end is None and self.control.fileno() < 0:
+            self.end = KernelEnded("stopped")
+        if self.end is not None:
+            return self.end
         try:
             said = self.control.recv(4096)
         except BlockingIOError:
@@ -202,8 +208,8 @@ class BoxedKernel(RunningKernel):
             said = b""
         self.control.close()
         said = json.loads(said) if said else {"ended": "died", "code": None}
-        self._end = KernelEnded(said["ended"], said["code"])
-        return self._end
+        self.end = KernelEnded(said["ended"], said["code"])
+        return self.end
 
     def within(self, seconds):
         """Give the kernel so many seconds for what comes next, and its output anew."""
@@ -248,8 +254,10 @@ class BoxedKernel(RunningKernel):
             pass
 
     def _overrun(self, reason):
+        ended = self.ended() or KernelEnded(reason)  # the server may have been first
         self.stop()
-        raise KernelEnded(reason)
+        self.end = ended
+        raise ended
 
     def interrupt(self):
         self._order(b"INT\n")

@@ -1,9 +1,10 @@
 """A pytest plugin over nbval: an author's notebook with a student's cells in it, judged outside.
 
-nbval runs the given cells and the student's cells in a boxed kernel, one pytest item a cell. Check
-cells are items too, but they run here: first what students see of them, each where it stands, and
-after the last cell the hidden parts. From the first hidden call on, nothing that the kernel says
-reaches a report.
+nbval runs the given cells and the student's cells in a boxed kernel, one pytest item a cell; what
+they print there is what reports show. Then check cells are items too, but they run here: first what
+students see of them, then the hidden part, beside a second kernel that has run the cells above the
+check and no others. From the first hidden call on, nothing that this kernel says reaches a report:
+what is not right there is judged once more in a new one.
 
 Of nbval's habits, none is left to a student: no tag and no comment of theirs is obeyed, no output
 of theirs is compared, and the end of a kernel is noticed when it happens.
@@ -23,6 +24,7 @@ from . import author, checks, kernels, remote
 
 STOPPED = {
     "time": "stopped: it took longer than {seconds:g} seconds",
+    "notebook": "stopped: the {all:g} seconds of the whole notebook were used up",
     "memory": "stopped: it needed more memory than there is",
     "output": "stopped: it printed more than anybody would read",
     "disk": "stopped: it wrote more files than there is room for",
@@ -50,7 +52,8 @@ class Plugin:
     start_kernel : callable
         ``start_kernel()`` gives a fresh BoxedKernel.
     cell_seconds, notebook_seconds : float
-        Wall time for a cell or a call, and for everything.
+        Wall time for a cell or a call, and for everything. Cells that are run again, for a check,
+        take as much once more at most, and one of them twice as long.
 
     Attributes
     ----------
@@ -65,7 +68,7 @@ class Plugin:
     ):
         self.path, self.assignment, self.answers, self.check = path, assignment, answers, check
         self.start_kernel, self.cell_seconds = start_kernel, cell_seconds
-        self.notebook_seconds, self.until = notebook_seconds, None
+        self.notebook_seconds, self.until, self.last = notebook_seconds, None, None
         self.verdicts, self.outputs = {}, {}
 
     def pytest_collect_file(self, file_path, parent):
@@ -73,15 +76,22 @@ class Plugin:
             return GradedNotebook.from_parent(parent, path=file_path, plugin=self)
         return None
 
-    def seconds(self):
-        """Wall time for what comes next."""
-        left = self.until - time.monotonic()
+    def start_clock(self):
+        self.until = time.monotonic() + self.notebook_seconds
+        self.last = self.until + self.notebook_seconds
+
+    def seconds(self, again=False):
+        """Wall time for what comes next; `again` says that it has run before."""
+        left = (self.last if again else self.until) - time.monotonic()
         if left <= 0:
-            raise kernels.KernelEnded("time")
-        return min(self.cell_seconds, left)
+            raise kernels.KernelEnded("notebook")
+        return min(2 * self.cell_seconds if again else self.cell_seconds, left)
 
     def explain(self, ended):
-        return STOPPED[ended.reason].format(seconds=self.cell_seconds)
+        """Why something ended with the KernelEnded `ended`, for students."""
+        late = time.monotonic() >= self.until  # so it had less than cell_seconds
+        reason = "notebook" if ended.reason == "time" and late else ended.reason
+        return STOPPED[reason].format(seconds=self.cell_seconds, all=self.notebook_seconds)
 
 
 class GradedNotebook(IPyNbFile):
@@ -89,47 +99,74 @@ class GradedNotebook(IPyNbFile):
 
     def __init__(self, *arguments, plugin, **named):
         super().__init__(*arguments, **named)
-        self.plugin, self.ran, self.failed = plugin, [], {}
+        self.plugin, self.failed = plugin, {}
+        self.ran = {}  # number of a cell that did not end its kernel → its source
         self.given = _Given(plugin.assignment, plugin.check)
-        self.spaces = {}  # grade id of a check cell whose visible part passed → its names
 
     def collect(self):
         cells = {item.cell_num: item for item in super().collect()}
-        hidden = []
+        judged = []
         for number, cell in enumerate(self.plugin.assignment.cells):
-            about = {"name": f"{number} {cell.name}".strip(), "cell": cell}
+            name = f"{number} {cell.name}".strip()
             if cell.role == "check":
-                yield VisibleCheck.from_parent(self, **about)
-                hidden.append(about)
+                judged.append(CheckCell.from_parent(self, name=name, number=number, cell=cell))
             else:
                 options = defaultdict(bool)
                 yield SourceCell.from_parent(
-                    self, name=about["name"], cell_num=number, cell=cells[number].cell,
+                    self, name=name, cell_num=number, cell=cells[number].cell,
                     options=options, role=cell.role, grade_id=cell.name,
                 )  # fmt: skip
-        for about in hidden:
-            yield HiddenCheck.from_parent(self, **about | {"name": f"{about['name']} (hidden)"})
+        yield from judged
 
     def setup(self):
-        self.plugin.until = time.monotonic() + self.plugin.notebook_seconds
+        self.plugin.start_clock()
         self.kernel = self.student = None
-        self.revive()
+        self.start()
 
-    def revive(self):
-        """A kernel in the state of the cells that ran; a new one where the last has ended.
-
-        Raises KernelEnded if there is no time for that, or these cells do not run again.
-        """
-        if self.kernel is not None and self.kernel.is_alive():
-            return
+    def start(self):
+        """A new kernel, in which nothing has run."""
         self.teardown()
-        self.plugin.seconds()
         self.kernel = self.plugin.start_kernel()
         self.student = remote.Student(self.kernel, self.given.functions(), self.plugin.seconds)
-        for source in self.ran:
-            self.kernel.within(self.plugin.seconds())
+        self.at = 0  # cells before this number have run in it
+        self.knows = ""  # the check whose hidden inputs were the first to get there
+
+    def go_to(self, number):
+        """Have a kernel that has run the cells before `number` and no others.
+
+        Raises KernelEnded if there is no time for that.
+        """
+        self.plugin.seconds()
+        begun = time.monotonic()
+        while not self._reach(number):
+            pass
+        until = self.plugin.until + time.monotonic() - begun  # this was no time of theirs
+        self.plugin.until = min(until, self.plugin.last)
+
+    def _reach(self, number):
+        """Whether all cells before `number` that are still to run could be run once more."""
+        new = self.at > number or not self.kernel.is_alive()
+        if new:
+            self.plugin.seconds(again=True)
+            self.start()
+        for at in range(self.at, number):
+            self.at = at + 1
+            try:
+                self._run_again(self.ran.get(at))
+            except kernels.KernelEnded as ended:
+                if new:  # no check and no call before it can have done this: it is left out
+                    del self.ran[at]
+                    cell = self.plugin.assignment.cells[at]
+                    self.failed[cell.name] = "stopped", self.plugin.explain(ended)
+                return False
+        return True
+
+    def _run_again(self, source):
+        if source is not None:
+            self.kernel.within(self.plugin.seconds(again=True))
             message = self.kernel.execute_cell_input(source, allow_stdin=False)
             self.kernel.await_reply(message, timeout=None)
+            self.student.drain(message)  # left there, it would count as the next call's
 
     def teardown(self):
         if self.kernel is not None:
@@ -147,18 +184,19 @@ class SourceCell(IPyNbCell):
         if self.role == "solution" and self.grade_id not in self.parent.plugin.answers:
             pytest.skip("not in the submission")
         try:
-            self.parent.revive()
+            self.parent.go_to(self.cell_num)
             self.parent.kernel.within(self.parent.plugin.seconds())
+            self.parent.at = self.cell_num + 1
             super().runtest()
         except kernels.KernelEnded as ended:
             self.parent.failed[self.grade_id] = "stopped", self.parent.plugin.explain(ended)
             raise _Reported(str(ended)) from None
         except Exception:
             self.parent.failed[self.grade_id] = "error", self._raised()
-            self.parent.ran.append(self.cell.source)
+            self.parent.ran[self.cell_num] = self.cell.source
             raise
         else:
-            self.parent.ran.append(self.cell.source)
+            self.parent.ran[self.cell_num] = self.cell.source
         finally:
             self.parent.plugin.outputs[self.grade_id] = self._printed()
 
@@ -178,30 +216,79 @@ class SourceCell(IPyNbCell):
         return "".join(texts)[:SHOWN].encode("utf-8", "replace").decode()
 
 
-class _Check(pytest.Item):
-    """A check cell, or the hidden part of it, run outside the student's kernel."""
+class CheckCell(pytest.Item):
+    """A check cell, run outside the student's kernel."""
 
-    def __init__(self, *arguments, cell, **named):
+    def __init__(self, *arguments, number, cell, **named):
         super().__init__(*arguments, **named)
-        self.cell = cell
+        self.number, self.cell = number, cell
         self.plugin = self.parent.plugin
         self.task = self.plugin.assignment.task_of(cell)
         self.obj = None
 
-    def judge(self, source, names, hidden):
-        """Run `source` among `names`; note the verdict where it is not "right"."""
+    def runtest(self):
+        if self.task.name not in self.plugin.answers:
+            self.note("missing", None, False, "the cell of this task is not in what you handed in")
+            raise _Reported("missing")
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                run(source, f"<cell {self.cell.name}>", names)
+            self.attempt()
+        except (checks.CheckFailed, _Reported) as error:
+            late = getattr(error.args[0], "reason", "") == "time"  # one endless loop is enough
+            if late or self.parent.knows in ("", self.cell.name):
+                raise
+            # What it said may tell hidden inputs of other tasks, and these may have broken it.
+            self.parent.kernel.stop()
+            self.attempt()
+
+    def attempt(self):
+        """Judge the whole cell; notes the verdict."""
+        names = self.names()
+        self.judge(author.visible(self.cell.source), names, hidden=False)
+        hidden = author.hidden(self.cell.source)
+        if hidden:
+            self.parent.knows = self.parent.knows or self.cell.name
+            self.judge(hidden, names, hidden=True)
+        self.plugin.verdicts[self.cell.name] = {"status": "right", "failure": None, "message": ""}
+
+    def names(self):
+        """What the check finds at its place; notes the verdict where there is nothing to check."""
+        try:
+            self.parent.go_to(self.number)
+            names = self.parent.given.names() | self.parent.student.look(_asked(self))
+        except kernels.KernelEnded as ended:
+            self.note("stopped", None, False, self.plugin.explain(ended))
+            raise _Reported(ended) from None
+        except checks.StudentError as error:  # their side of the boundary is not as it was
+            self.note("error", None, False, str(error))
+            raise _Reported(str(error)) from None
+        status, message = self.parent.failed.get(self.task.name, ("", ""))
+        unbound = not set(author.bound(self.task.source)) & set(names)
+        if unbound and status and not message.startswith("NotImplementedError"):
+            if status == "error":
+                message = f"your cell stopped with {message}"
+            self.note(status, None, False, message)
+            raise _Reported(message)
+        return names
+
+    def judge(self, source, names, hidden):
+        """Run `source` among `names`; note the verdict where it is not "right".
+
+        What is raised above `with check(...)` is judged like what is raised in it.
+        """
+        code = compiled(source, f"<cell {self.cell.name}>")
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), self.plugin.check(self.task.name):
+                exec(code, names)
         except checks.CheckFailed as error:
             self.note(error.status, error, hidden)
             raise
         except kernels.KernelEnded as ended:
             self.note("stopped", None, hidden, self.plugin.explain(ended))
-            raise _Reported(str(ended)) from None
-        except RecursionError as error:
-            self.note("error", None, hidden, "what your code returns is nested too deeply")
-            raise _Reported(str(error)) from None
+            raise _Reported(ended) from None
+        except remote.AuthorError as error:  # it tells nothing of theirs, so it may be told
+            message = f"the check of this task is at fault, not your answer: {error}"
+            self.note("not checked", None, False, message)
+            raise _Reported(message) from None
 
     def note(self, status, error, hidden, message=""):
         failure = None
@@ -227,57 +314,8 @@ class _Check(pytest.Item):
         return self.path, 0, f"check of {self.task.name}"
 
 
-class VisibleCheck(_Check):
-    def runtest(self):
-        name, plugin = self.task.name, self.plugin
-        if name not in plugin.answers:
-            self.note("missing", None, False, "the cell of this task is not in what you handed in")
-            raise _Reported("missing")
-        try:
-            self.parent.revive()
-            names = self.parent.given.names() | self.parent.student.look(_asked(self))
-        except kernels.KernelEnded as ended:
-            self.note("stopped", None, False, plugin.explain(ended))
-            raise _Reported(str(ended)) from None
-        except checks.StudentError as error:  # their side of the boundary is not as it was
-            self.note("error", None, False, str(error))
-            raise _Reported(str(error)) from None
-        status, message = self.parent.failed.get(name, ("", ""))
-        unbound = not set(author.bound(self.task.source)) & set(names)
-        if unbound and status and not message.startswith("NotImplementedError"):
-            if status == "error":
-                message = f"your cell stopped with {message}"
-            self.note(status, None, False, message)
-            raise _Reported(message)
-        self.judge(author.visible(self.cell.source), names, hidden=False)
-        self.parent.spaces[self.cell.name] = names, self.parent.kernel
-
-
-class HiddenCheck(_Check):
-    def runtest(self):
-        if self.cell.name not in self.parent.spaces:
-            pytest.skip("the visible part did not pass")
-        source = author.hidden(self.cell.source)
-        names, kernel = self.parent.spaces[self.cell.name]
-        try:
-            self.parent.revive()
-            if self.parent.kernel is not kernel:  # what the names stood for went with the old one
-                names |= self.parent.student.look(_asked(self))
-        except kernels.KernelEnded as ended:
-            self.note("stopped", None, True)
-            raise _Reported(str(ended)) from None
-        except checks.StudentError as error:
-            self.note("error", None, True)
-            raise _Reported(str(error)) from None
-        if source:
-            body = "\n".join("    " + line for line in source.split("\n"))
-            source = f"with check({self.task.name!r}):\n{body}"
-            self.judge(source, names, hidden=True)
-        self.plugin.verdicts[self.cell.name] = {"status": "right", "failure": None, "message": ""}
-
-
 class _Reported(AssertionError):
-    """A verdict that stands in the report already."""
+    """A verdict that stands in the report already; it holds a text, or a KernelEnded."""
 
 
 class _Given:
@@ -329,7 +367,7 @@ def _asked(item):
     return sorted(theirs & author.used(item.cell.source))
 
 
-def run(source, name, names):
-    """Execute `source` among `names`, so that tracebacks can show its lines."""
+def compiled(source, name):
+    """`source` as code to execute, of which tracebacks can show the lines."""
     linecache.cache[name] = len(source), None, source.splitlines(True), name
-    exec(compile(source, name, "exec"), names)
+    return compile(source, name, "exec")

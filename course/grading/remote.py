@@ -11,6 +11,13 @@ from .checks import StudentError
 ANSWER = "__import__('course.grading.boundary', fromlist=['answer']).answer('{}')"
 
 
+class AuthorError(BaseException):
+    """A check cell asks for what cannot be done.
+
+    Not an Exception, so that no check takes it for one that a student's function raised.
+    """
+
+
 class Remote(values.Opaque):
     """Something of the student's that stays in their kernel; it can be called from here.
 
@@ -52,11 +59,18 @@ class Student:
         """Send one request and wait for its answer.
 
         Returns a plain value or a Remote. Raises StudentError if their code did, LookupError if
-        there is no such name, KernelEnded if the kernel did not live to answer.
+        there is no such name, KernelEnded if the kernel did not live to answer, AuthorError if an
+        argument cannot be handed over.
         """
-        arguments = [self._known(value) for value in arguments]
-        named = {key: self._known(value) for key, value in (named or {}).items()}
-        request = base64.b64encode(values.encode([what, name, arguments, named])).decode()
+        arguments = [self._crossing(value, f"argument {n}") for n, value in enumerate(arguments, 1)]
+        named = {
+            k: self._crossing(value, f"the argument `{k}`") for k, value in (named or {}).items()
+        }
+        try:
+            request = base64.b64encode(values.encode([what, name, arguments, named])).decode()
+        except values.NotPlain:  # which says how many: a number that may be a student's
+            most = f"at most {values.LARGEST} can be handed over"
+            raise AuthorError(f"the arguments of the call have too many bytes; {most}.") from None
         self.kernel.within(self.seconds())
         message = self.kernel.kc.execute(
             "", silent=True, store_history=False, allow_stdin=False,
@@ -65,14 +79,22 @@ class Student:
         try:
             return self._read(self._reply(message))
         finally:
-            self._drain(message)
+            self.drain(message)
 
-    def _known(self, value):
-        """A function that the notebook gave to both sides crosses as its name."""
+    def _crossing(self, value, where):
+        """`value` as it crosses; a function that the notebook gave to both sides as its name."""
         if callable(value) and not isinstance(value, Remote):
             name = next((n for n, known in self.given.items() if known is value), None)
             if name:
                 return values.Given(name)
+        value = values.plain(value, depth=2)  # as deep as it lies in the request
+        left = _left_behind(value)
+        if left:
+            raise AuthorError(
+                f"{where} of the call holds something that cannot be handed to a student's kernel "
+                f"({left.kind}). Hand over plain values, what a student's function returned, or, as "
+                "an argument of its own, a function that a given cell defines."
+            )
         return value
 
     def _reply(self, message):
@@ -86,8 +108,8 @@ class Student:
                 if reply["parent_header"]["msg_id"] == message:
                     return ""
 
-    def _drain(self, message):
-        """Throw away what the call printed."""
+    def drain(self, message):
+        """Throw away what the request `message` printed."""
         while self.kernel.is_alive():
             try:
                 said = self.kernel.get_message("iopub", timeout=1)
@@ -130,6 +152,15 @@ class Student:
         if isinstance(value, dict):
             return {key: self._wrap(item) for key, item in value.items()}
         return value
+
+
+def _left_behind(value):
+    """What in the plain `value` has stayed on this side, an Opaque; None if all of it crosses."""
+    if isinstance(value, values.Opaque):
+        return None if isinstance(value, Remote) else value
+    items = value.values() if isinstance(value, dict) else value
+    inside = items if isinstance(value, dict | list | tuple) else ()
+    return next((left for left in map(_left_behind, inside) if left), None)
 
 
 def clean(text, length):

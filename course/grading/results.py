@@ -16,7 +16,7 @@ from .submissions import file_name
 
 SCHEMA = 1
 LARGEST = 32 * 2**20
-TASK_STATUSES = ("right", "wrong", "not attempted", "error", "missing", "stopped")
+TASK_STATUSES = ("right", "wrong", "not attempted", "error", "missing", "stopped", "not checked")
 SANDBOXES = ("bubblewrap", "landlock", "none")
 ABANDONED = 3600  # seconds after which an unfinished file is taken for a dead writer's
 

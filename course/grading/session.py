@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -19,6 +20,10 @@ from .confinement import Limits
 from .plugin import Plugin
 
 SCHEMA = 1
+OWN_CODE = (
+    "There is code outside the cells of the tasks, which does not count. If an answer needs it, an "
+    "import or a helper perhaps, put it into the cell of that answer."
+)
 QUIET = ["-q", "--color=no", "--noconftest", "-p", "no:cacheprovider", "-p", "nbval.plugin"]
 
 
@@ -67,7 +72,8 @@ def grade(submission, assignments, settings):
         "points": 0, "max_points": 0, "tasks": [],
     }  # fmt: skip
     try:
-        cells = submissions.read_cells(submissions.read(submission))
+        data = submissions.read(submission)
+        cells = submissions.read_cells(data)
         ids = {name: [c.name for c in found.solutions] for name, found in assignments.items()}
         name = submissions.assignment_of(cells, ids, submission.assignment or submission.notebook)
         if not name:
@@ -82,6 +88,9 @@ def grade(submission, assignments, settings):
     with tempfile.TemporaryDirectory(prefix="graft-") as folder:
         verdicts, outputs = _judge(assignment, answers, Path(folder), submission.student, settings)
     tasks = [_task(assignment, check, answers, verdicts, outputs) for check in assignment.checks]
+    lost = any(task["status"] != "right" for task in tasks)
+    if lost and has_own_code(data, _sources_with_a_place(cells, assignment)):
+        notes.append(OWN_CODE)
     return result | {
         "assignment": name, "status": "graded", "notes": notes, "tasks": tasks,
         "points": sum(task["points"] for task in tasks), "max_points": assignment.points,
@@ -90,22 +99,51 @@ def grade(submission, assignments, settings):
 
 
 def pick(cells, assignment):
-    """Of a student's cells, the sources that count, by grade id; and notes about the others."""
+    """Of a student's cells, the sources that count, by grade id; and notes about the others.
+
+    Cells of one id that follow each other are one that was split in Jupyter; of those that stand
+    apart the first counts.
+    """
     answers, notes = {}, []
     wanted = {cell.name for cell in assignment.solutions}
-    for cell in cells:
-        if cell.grade_id not in wanted:
+    for name, together in itertools.groupby(cells, key=lambda cell: cell.grade_id):
+        if name not in wanted:
             continue
-        if cell.cell_type != "code":
-            notes.append(
-                f"The cell {cell.grade_id} is not a code cell any more; it counts for nothing."
-            )
-        elif cell.grade_id in answers:
-            notes.append(f"The cell {cell.grade_id} is there more than once; the first one counts.")
-        else:
-            answers[cell.grade_id] = cell.source
+        parts = list(together)
+        sources = [cell.source for cell in parts if cell.cell_type == "code"]
+        if len(sources) < len(parts):
+            notes.append(f"The cell {name} is not a code cell any more; it counts for nothing.")
+        if sources and name in answers:
+            notes.append(f"The cell {name} is there more than once; the first one counts.")
+        elif sources:
+            answers[name] = "\n".join(sources)
+            if len(sources) > 1:
+                notes.append(f"The cell {name} was split; its parts count as one cell.")
     notes += [f"The cell {name} is missing." for name in sorted(wanted - set(answers))]
     return answers, list(dict.fromkeys(notes))
+
+
+def _sources_with_a_place(cells, assignment):
+    """Sources of the author's given cells, and of a student's that have an id of the author's."""
+    ids = {cell.name for cell in assignment.cells}
+    given = [cell.source for cell in assignment.cells if cell.role == "given"]
+    return given + [cell.source for cell in cells if cell.grade_id in ids]
+
+
+def has_own_code(data, known):
+    """Whether a student's notebook has a code cell that is none of the sources `known`.
+
+    `data` are its bytes, which :func:`submissions.read_cells` has found to be a notebook's.
+    """
+    seen = {tuple(source.split()) for source in known} | {()}  # however its lines end; or empty
+    cells = json.loads(data, parse_int=str, parse_float=str).get("cells")  # no number is too long
+    for cell in cells or []:
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            source = cell.get("source", "")
+            text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+            if tuple(text.split()) not in seen:
+                return True
+    return False
 
 
 def _judge(assignment, answers, folder, student, settings):

@@ -1,0 +1,223 @@
+"""Where a check is judged: in the notebook as it was at its place, at no other task's cost."""
+
+import os
+import time
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from course.grading import author, box, kernels, session, submissions
+
+pytestmark = pytest.mark.kernels
+
+SETUP = "import numpy as np\nfrom course.grading import check"
+SECRET = "918273"
+LIMITS = session.Limits(wall=120, cpu=120)
+
+
+@pytest.fixture(scope="module")
+def server():
+    try:
+        kind = box.choose()
+    except box.NoBox as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with kernels.Server(kind) as server:
+        yield server
+
+
+@pytest.fixture
+def grade(server, tmp_path):
+    """A function from tasks (an answer, and its check cell) to what each check cell was given."""
+
+    def run(*tasks, cell_seconds=5, notebook_seconds=60):
+        cells, handed_in = [author.Cell("given", "", SETUP)], []
+        for number, (answer, check) in enumerate(tasks, 1):
+            cells.append(author.Cell("solution", f"task{number}", answer))
+            cells.append(author.Cell("check", f"task{number}-check", check, points=1))
+            about = {"nbgrader": {"grade_id": f"task{number}", "solution": True}}
+            handed_in.append(new_code_cell(answer, metadata=about))
+        path = tmp_path / "own.ipynb"
+        nbformat.write(new_notebook(cells=handed_in), path)
+        settings = session.Settings(
+            server, b"the key of these tests", LIMITS, cell_seconds, notebook_seconds
+        )
+        assignments = {"own": author.Assignment("own", tuple(cells), "")}
+        result = session.grade(submissions.Submission("ada", "own", path), assignments, settings)
+        assert result["status"] == "graded", result["reason"]
+        return result["tasks"]
+
+    return run
+
+
+def check(task, visible="", hidden="", above=""):
+    """A check cell; its visible and its hidden part are one statement each."""
+    lines = [above, f'with check("{task}"):', f"    {visible or 'pass'}"]
+    if hidden:
+        lines += ["    ### BEGIN HIDDEN TESTS", f"    {hidden}", "    ### END HIDDEN TESTS"]
+    return "\n".join(lines).lstrip()
+
+
+def statuses(tasks):
+    return [task["status"] for task in tasks]
+
+
+DOUBLE = (
+    "def helper(x):\n    return x\n\ndef double(x):\n    return helper(x) + helper(x)",
+    check("task1", "check.equal(double(2), 4, 'two')", f"check.equal(double({SECRET}), 1836546, 'more')"),
+)  # fmt: skip
+DIES = (
+    f"import os\ndef third(x):\n    return 3 * x if x != {SECRET} else os._exit(1)",
+    check("task1", "check.equal(third(2), 6, 'two')", f"check.equal(third({SECRET}), 0, 'more')"),
+)
+
+
+# The place of a check
+
+
+def test_a_helper_that_a_later_task_defines_anew_costs_nothing(grade):
+    later = (
+        "def helper(x, y):\n    return x + y\n\ndef triple(x):\n    return helper(helper(x, x), x)",
+        check("task2", "check.equal(triple(2), 6, 'two')", "check.equal(triple(5), 15, 'five')"),
+    )
+    assert statuses(grade(DOUBLE, later)) == ["right", "right"]
+
+
+def test_what_a_later_task_changes_in_place_costs_nothing(grade):
+    filled = "stock = [1, 2]\ndef total():\n    return sum(stock)"
+    total = check("task1", "check.equal(total(), 3, 'all')", "check.equal(total(), 3, 'again')")
+    emptied = "stock.clear()\ndef count():\n    return len(stock)"
+    count = check("task2", "check.equal(count(), 0, 'none')", "check.equal(count(), 0, 'again')")
+    assert statuses(grade((filled, total), (emptied, count))) == ["right", "right"]
+
+
+def test_what_a_visible_part_made_is_there_for_the_hidden_one_whoever_died_before(grade):
+    maker = "def maker():\n    return lambda x: x + 1"
+    made = check(
+        "task2", "m = maker(); check.equal(m(1), 2, 'one')", "check.equal(m(5), 6, 'five')"
+    )
+    assert statuses(grade(DIES, (maker, made), DOUBLE)) == ["stopped", "right", "right"]
+
+
+# What a hidden part costs, and what it tells
+
+
+@pytest.mark.parametrize("end", ["os._exit(1)", "time.sleep(60)", "threading.Timer(0.3, os._exit, [1]).start()"])  # fmt: skip
+def test_a_hidden_part_that_ends_the_kernel_costs_its_own_task_alone(grade, end):
+    answer = f"import os, threading, time\ndef same(x):\n    if x == {SECRET}:\n        {end}\n    return x"
+    same = check(
+        "task1", "check.equal(same(2), 2, 'two')", f"check.equal(same({SECRET}), 0, 'more')"
+    )
+    slow = (
+        "import time\ndef slow(x):\n    time.sleep(0.6)\n    return x",
+        check("task2", "check.equal(slow(2), 2, 'two')", "check.equal(slow(3), 3, 'three')"),
+    )
+    tasks = grade((answer, same), slow, DOUBLE, cell_seconds=3)
+    assert [task["points"] for task in tasks] == [0, 1, 1]
+
+
+def test_no_later_cell_and_no_later_check_tells_hidden_inputs(grade):
+    keeps = (
+        "seen = []\ndef same(x):\n    seen.append(x)\n    return x",
+        check("task1", "check.equal(same(2), 2, 'two')", f"check.equal(same({SECRET}), {SECRET}, 'more')"),
+    )  # fmt: skip
+    tells = "print(seen)\ndef tell():\n    return str(seen)"
+    tasks = grade(
+        keeps,
+        (tells, check("task2", "check.equal(tell(), '', 'what they saw')")),
+        ("raise ValueError(seen)", check("task3", "check.equal(absent(), '', 'nothing')")),
+    )
+    assert statuses(tasks) == ["right", "wrong", "error"]
+    assert tasks[1]["failure"]["got"] == "'[]', a string."
+    assert SECRET not in str([{**task, "source": ""} for task in tasks])
+
+
+def test_a_cell_that_runs_only_once_costs_its_own_task_alone(grade):
+    once = (
+        "import os, time\nif time.time() > {until}: os._exit(1)\n"
+        "time.sleep(1.5)\ndef early():\n    return 1"
+    )
+    tasks = grade(
+        DOUBLE,
+        (once.format(until=time.time() + 1.5), check("task2", "check.equal(early(), 1, 'one')")),
+        DOUBLE,
+    )
+    assert statuses(tasks) == ["right", "stopped", "right"]
+
+
+def test_what_cells_print_when_they_run_again_is_no_flood(grade):
+    prints = "print('x' * 3_000_000)\ndef same(x):\n    return x"
+    task = (
+        prints,
+        check("task", "check.equal(same(2), 2, 'two')", "check.equal(same(3), 3, 'three')"),
+    )
+    assert statuses(grade(task, task, task)) == ["right"] * 3
+
+
+# Errors outside `with check(...)`
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        ("def maker():\n    raise KeyError('roof')", "error", "KeyError: 'roof'"),
+        ("def maker():\n    raise NotImplementedError()", "not attempted", "Write your answer"),
+        ("def another(): pass", "not attempted", "`maker` is not defined"),
+        ("def maker():\n    return None", "error", "TypeError"),  # the check calls what they return
+    ],
+)
+def test_an_error_above_the_checks_costs_that_task_alone(grade, answer, status, said):
+    above = check("task1", "check.equal(made, 1, 'one')", above="made = maker()()")
+    tasks = grade((answer, above), DOUBLE)
+    assert statuses(tasks) == [status, "right"]
+    assert said in tasks[0]["message"] + str(tasks[0]["failure"])
+
+
+# What an author's check hands over
+
+
+APPLY = "def apply(function, x):\n    return function(x)"
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+def test_an_argument_that_cannot_cross_is_the_authors_fault_and_says_so(grade, hidden):
+    call = "check.equal(apply(lambda x: x + 1, 2), 3, 'one more')"
+    tasks = grade((APPLY, check("task1", *(["", call] if hidden else [call]))), DOUBLE)
+    assert statuses(tasks) == ["not checked", "right"]
+    assert "not your answer" in tasks[0]["message"]
+    assert "argument 1 of the call holds something" in tasks[0]["message"]
+    assert "(function)" in tasks[0]["message"]
+
+
+def test_no_expected_error_is_mistaken_for_the_authors(grade):
+    call = "check.raises(TypeError, apply, object(), 2, case='no function')"
+    (task,) = grade((APPLY, check("task1", call)))
+    assert task["status"] == "not checked"
+    assert "argument 1 of the call" in task["message"]
+
+
+def test_what_a_student_made_comes_back_to_them_out_of_a_list(grade):
+    both = "def inner(x):\n    return x + 1\ndef both(functions, x):\n    return functions[0](functions[1](x))"
+    call = "check.equal(both([inner, inner], 1), 3, 'twice one more')"
+    assert statuses(grade((both, check("task1", call)))) == ["right"]
+
+
+# Time
+
+
+def test_a_task_for_which_no_time_was_left_is_told_so(grade):
+    endless = "def endless():\n    while True: pass"
+    call = check("task", "endless()")
+    tasks = grade(*[(endless, call)] * 3, DOUBLE, cell_seconds=3, notebook_seconds=8)
+    assert statuses(tasks) == ["stopped"] * 4
+    assert tasks[0]["message"] == "stopped: it took longer than 3 seconds"
+    assert tasks[2]["message"] == tasks[3]["message"]
+    assert "the 8 seconds of the whole notebook were used up" in tasks[3]["message"]
+
+
+def test_what_is_run_again_takes_no_time_of_the_students(grade):
+    slow = "import time\ntime.sleep(1.5)\ndef same(x):\n    return x"
+    task = slow, check("task", "check.equal(same(2), 2, 'two')", "check.equal(same(3), 3, 'three')")
+    assert statuses(grade(task, task, task, notebook_seconds=8)) == ["right"] * 3
