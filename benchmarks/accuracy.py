@@ -32,7 +32,12 @@ from benchmarks.recipe import BASE, TRUTH
 from course import data, environment
 
 # Ways to change pictures at random, as the recipe's log calls them.
-AUGMENTATIONS = {"all": "base", "flips": "flips alone", "none": "no augmentation"}
+AUGMENTATIONS = {
+    "all": "base",
+    "flips": "flips alone",
+    "flips and zoom": "flips and zoom",
+    "none": "no augmentation",
+}
 OURS = {
     "FCN-8s": BASE,
     "U-Net": replace(BASE, network="U-Net, residual", width=32),
@@ -95,14 +100,14 @@ def peer_process(name, folder, minutes, rate=None, seed=0, augment=None):
 def write_pictures(folder, dataset, peer):
     """What a peer's process reads; the truth of the pictures that it is scored on is not among it.
 
-    What is turned and zoomed at random comes as large as the copies are, in the shape that the peer wants:
+    What is zoomed at random comes as large as the copies are, in the shape that the peer wants:
     scaled down beforehand, it would have no details for a zoom to show.
     """
-    largest = min(have / want for have, want in zip(TRUTH, peer.size, strict=True))
-    train, _ = recipe.pictures(
-        dataset,
-        tuple(round(largest * n) for n in peer.size) if peer.augment == "all" else peer.size,
-    )
+    size = peer.size
+    if peer.augment in ("all", "flips and zoom"):
+        largest = min(have / want for have, want in zip(TRUTH, size, strict=True))
+        size = tuple(round(largest * n) for n in size)
+    train, _ = recipe.pictures(dataset, size)
     _, validation = recipe.pictures(dataset, peer.size)
     np.savez(
         Path(folder) / "pictures.npz",

@@ -14,20 +14,13 @@ import numpy as np
 
 from benchmarks import results
 from course import data, inference, losses, metrics, training
-from course.classes import NUM_CLASSES, UNLABELED
+from course.classes import UNLABELED
 from course.models.fcn import small_fcn
-
-
-def count(masks):
-    """(pictures, classes) pixels of each class, without those unlabeled."""
-    counts = np.array([np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in masks])
-    counts[:, UNLABELED] = 0
-    return counts
 
 
 def ways(train, size):
     """Name to arguments of ``training.fit``."""
-    counts = count(train.masks)
+    counts = train.pixel_counts()
     plain = losses.CrossEntropy()
     half = tuple(extent // 2 for extent in size)
     by_median = losses.median_frequency_weights(counts)
@@ -78,7 +71,7 @@ def rows_of(seed, train, validation, scale):
     training.fit(base, train, validation, epochs=scale.epochs, loss=losses.CrossEntropy(), **common)
     seconds = time.perf_counter() - start
     yield row("start", inference.predict(base, validation.images), seconds)
-    counts = count(train.masks)
+    counts = train.pixel_counts()
     for name, weights in (
         ("start, adjusted by median frequency", losses.median_frequency_weights(counts)),
         ("start, adjusted by square root", losses.square_root_weights(counts.sum(axis=0))),

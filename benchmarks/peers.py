@@ -38,7 +38,7 @@ class Peer:
     batch     pictures a step
     rate      the documented learning rate
     scheduled whether the rate falls over the run, which then has to know its length
-    augment   how pictures are changed at random: "all", "flips" or "none"
+    augment   how pictures are changed at random: "all", "flips", "flips and zoom" or "none"
     prepare   pictures (batch, height, width, 3) uint8 -> what the network wants
     output    factor of the labels' size to the pictures'
     """
@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--minutes", type=float, nargs="+", required=True)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--augment", choices=["all", "flips", "none"])
+    parser.add_argument("--augment", choices=["all", "flips", "flips and zoom", "none"])
     options = parser.parse_args()
     peer = PEERS[options.network]
     peer = replace(peer, augment=options.augment or peer.augment)
@@ -75,7 +75,12 @@ def measure(peer, options):
         arrays = dict(stored)
     names = tuple(map(str, range(len(arrays["images"]))))
     samples = Samples(names, arrays["images"], arrays["masks"])
-    ways = {"all": Augmentation(size=peer.size), "flips": FLIPS, "none": None}
+    ways = {
+        "all": Augmentation(size=peer.size),
+        "flips": FLIPS,
+        "flips and zoom": replace(FLIPS, zoom=1.25, size=peer.size),
+        "none": None,
+    }
     stream = _stream(
         Batches(samples, peer.batch, ways[peer.augment], shuffle=True, seed=options.seed), peer
     )

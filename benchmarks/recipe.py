@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks import results
 from course import data, environment, inference, losses, training
-from course.classes import NUM_CLASSES, UNLABELED
+from course.classes import UNLABELED
 from course.data import Augmentation, Batches, RandomCrops, Samples, part_of
 from course.models.deeplab import deeplab_v3plus
 from course.models.fcn import small_fcn
@@ -183,9 +183,8 @@ def materials(recipe, dataset, seed):
     )
     if recipe.windows:
         augment = RandomCrops(recipe.size, augment)
-    counts = np.array([np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in samples.masks])
     batches = Batches(samples, recipe.batch, augment, shuffle=True, seed=seed)
-    return samples, augment, LOSSES[recipe.loss](counts), batches
+    return samples, augment, LOSSES[recipe.loss](samples.pixel_counts()), batches
 
 
 def train(recipe, dataset, epochs, seed):

@@ -87,7 +87,7 @@ def labels_at(size, scores):
 
 def rare_classes(train):
     """Ids of the classes with less than 1 % of the labelled training pixels, and at least one."""
-    pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
+    pixels = train.pixel_counts().sum(axis=0)
     pixels[UNLABELED] = 0
     return np.flatnonzero((pixels > 0) & (pixels < RARE * pixels.sum())).tolist()
 

@@ -22,7 +22,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks import classical, results
 from course import inference, metrics, training
-from course.classes import NUM_CLASSES, UNLABELED
+from course.classes import UNLABELED
 from course.layers import ResizeLike
 from course.models.backbones import backbone
 from course.models.deeplab import deeplab_v3plus
@@ -116,7 +116,7 @@ def label_linearly(weights, train, images, seed, total=42_000):
 
 def label_by_forest(train, images, seed):
     """Label maps by lesson 03's forest on filter responses, made of the lesson's own functions."""
-    pixels = sum(np.bincount(mask.ravel(), minlength=NUM_CLASSES) for mask in train.masks)
+    pixels = train.pixel_counts().sum(axis=0)
     rarity = 1 / np.sqrt(np.maximum(pixels, 1))
     rarity[UNLABELED] = 0
     names = {"np": np, "cv2": cv2, "RandomForestClassifier": RandomForestClassifier}

@@ -127,21 +127,7 @@ def fit(
     for samples in filter(None, (train, validation)):
         _check_ids(samples, classes, UNLABELED if loss is None else _ignored(loss))
     loss = loss or weighted_cross_entropy(train, classes)
-    run = {
-        "epochs": epochs,
-        "pictures": len(train),
-        "pictures' size": list(train.images.shape[1:3]),
-        "pictures' names": _fingerprint(train.names),
-        "validation pictures": len(validation) if validation is not None else 0,
-        "batch size": batches.batch_size,
-        "learning rate": learning_rate,
-        "loss": getattr(loss, "name", str(loss)),
-        "settings of the loss": _fingerprint(
-            loss.get_config() if hasattr(loss, "get_config") else 0
-        ),
-        "seed": seed,
-        "parameters": model.count_params(),
-    }
+    run = _description(model, batches, validation, epochs, learning_rate, loss)
     if len(names) > 1:
         compile(model, train, learning_rate, loss)  # outside of what binds variables to devices
     with distribution.spread(model, names) as trained, precision(trained, environment.precision()):
@@ -197,6 +183,25 @@ def compile(model, train, learning_rate=4e-3, loss=None):
     )
     # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
+
+
+def _description(model, batches, validation, epochs, learning_rate, loss):
+    """What tells one run from another: a saved state is taken up by a run of the same description."""
+    train = batches.samples
+    settings = loss.get_config() if hasattr(loss, "get_config") else 0
+    return {
+        "epochs": epochs,
+        "pictures": len(train),
+        "pictures' size": list(train.images.shape[1:3]),
+        "pictures' names": _fingerprint(train.names),
+        "validation pictures": len(validation) if validation is not None else 0,
+        "batch size": batches.batch_size,
+        "learning rate": learning_rate,
+        "loss": getattr(loss, "name", str(loss)),
+        "settings of the loss": _fingerprint(settings),
+        "seed": batches.seed,
+        "parameters": model.count_params(),
+    }
 
 
 def _fingerprint(content):
@@ -292,7 +297,7 @@ def weighted_cross_entropy(train, classes, limit=5.0):
     of pixels drown the rest; none at all lets a short training run stop at the
     commonest classes.
     """
-    pixels = sum(np.bincount(mask.ravel(), minlength=classes) for mask in train.masks)
+    pixels = train.pixel_counts(classes).sum(axis=0)
     return CrossEntropy(square_root_weights(pixels, limit, UNLABELED), UNLABELED)
 
 

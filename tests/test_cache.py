@@ -124,6 +124,20 @@ def test_indexing(pairs):
     assert len(list(samples)) == len(samples) == len(NAMES)
 
 
+def test_pixels_of_each_class():
+    masks = np.array([[[1, 1, 23]], [[0, 1, 5]]], np.uint8)
+    samples = Samples(("a", "b"), np.zeros((2, 1, 3, 3), np.uint8), masks)
+    counts = samples.pixel_counts()
+    assert counts.shape == (2, 24)
+    assert counts.sum(axis=1).tolist() == [3, 3]
+    assert counts[:, [0, 1, 5, 23]].tolist() == [[0, 2, 0, 1], [1, 1, 1, 0]]
+    assert samples[:0].pixel_counts(6).shape == (0, 6)
+    with pytest.raises(
+        ValueError, match="0 to 5, but the mask of picture 'a' has ids from 1 to 23"
+    ):
+        samples.pixel_counts(6)
+
+
 def test_order_of_the_pairs_does_not_matter(pairs, cache):
     first = load_samples(pairs, SIZE)
     again = load_samples(pairs[::-1], SIZE)

@@ -110,18 +110,19 @@ def test_a_change_is_trained_for_as_long_as_the_base(monkeypatch, tmp_path):
     assert [row["cost of an epoch"] for row in rows.values()] == [1.0, 1.0, 1.5]
 
 
-@pytest.mark.parametrize("change", ["base", "flips alone", "no augmentation"])
+@pytest.mark.parametrize("change", ["base", "flips and zoom", "flips alone", "no augmentation"])
 def test_what_is_changed_at_random(change):
     how = replace(SMALL, size=(8, 12), pictures=(16, 24), **recipe.CHANGES[change])
     samples, _, _, batches = recipe.materials(how, Tiny(), seed=0)
     # Only a zoom can show what a larger copy has more.
-    assert samples.images.shape[1:3] == ((16, 24) if change == "base" else (8, 12))
+    zooms = change in ("base", "flips and zoom")
+    assert samples.images.shape[1:3] == ((16, 24) if zooms else (8, 12))
     images, masks = batches[0]
     assert images.shape[1:3] == masks.shape[1:3] == (8, 12)
     as_they_are = {image.tobytes() for image in samples.images}
     mirrored = {image[:, ::-1].tobytes() for image in samples.images}
     found = [image.tobytes() for i in range(3) for image in batches[i][0]]
-    if change == "base":
+    if zooms:
         assert not set(found) & (as_they_are | mirrored)
     else:
         assert set(found) <= as_they_are | mirrored
@@ -154,6 +155,7 @@ def test_labels_are_as_large_as_the_truth(monkeypatch, views):
     [
         ((8, 12), "all", (16, 24)),
         ((4, 4), "all", (16, 16)),
+        ((8, 12), "flips and zoom", (16, 24)),
         ((8, 12), "flips", (8, 12)),
         ((8, 12), "none", (8, 12)),
     ],

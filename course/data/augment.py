@@ -79,34 +79,26 @@ class Augmentation:
         area: details that a zoom shows are the picture's, where one that was
         scaled down before has none left.
         """
-        size = np.array(self.size or mask.shape)[::-1]
         quarter = int(rng.integers(4)) if self.turn else 0
-        mirror = -1 if self.flip and rng.random() < 0.5 else 1
+        mirrored = self.flip and rng.random() < 0.5
         zoom = np.exp(rng.uniform(-1, 1) * np.log(self.zoom))
+        place = rng.uniform(-1, 1, 2)
         if self.size:
             factor = zoom * max(np.array(self.size) / mask.shape)
             height, width = np.maximum(1, np.round(factor * np.array(mask.shape))).astype(int)
             image, mask = scaled(image, mask, (int(height), int(width)))
             zoom = 1
-        whole = np.array(mask.shape)[::-1]
-        if quarter == 0 and zoom == 1 and not self.size:
-            # Drawn all the same: what comes next must not hang on the short cut.
-            rng.uniform(-1, 1, 2)
-            return tuple(cv2.flip(x, 1) if mirror < 0 else x.copy() for x in (image, mask))
-        cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-        inverse = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom
-        # What the window leaves of the picture is room to shift it.
-        room = np.maximum(0, whole - np.abs(inverse) @ size) / 2
-        shift = rng.uniform(-1, 1, 2) * room
-        start = (whole - 1) / 2 + shift - inverse @ ((size - 1) / 2)
+        elif quarter == 0 and zoom == 1:
+            return tuple(cv2.flip(x, 1) if mirrored else x.copy() for x in (image, mask))
+        size = self.size or mask.shape
+        matrix = _matrix(mask.shape, size, quarter, mirrored, zoom, place)
         if self.size:
-            start = start.round()  # whole pixels: nothing is blurred by a shift
-        matrix = np.column_stack([inverse, start])
+            matrix[:, 2] = matrix[:, 2].round()  # whole pixels: nothing is blurred by a shift
         return tuple(
             cv2.warpAffine(
                 array,
                 matrix,
-                size.tolist(),
+                size[::-1],
                 flags=how | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REFLECT_101,
             )
@@ -122,6 +114,21 @@ class Augmentation:
         levels = np.arange(256)[:, None]
         table = ((levels - 128) * contrast + 128 * brightness) * balance
         return cv2.LUT(image, table.round().clip(0, 255).astype(np.uint8)[:, None, :])
+
+
+def _matrix(shape, size, quarter, mirrored, zoom, place):
+    """From (x, y) in a window of `size` to (x, y) in a picture of `shape`, as a 2×3 affine matrix.
+
+    `size` and `shape` are (height, width). `place`, two numbers from −1 to 1, says where
+    the window lies in what room the picture leaves it; 0 is the middle.
+    """
+    window, picture = np.array(size)[::-1], np.array(shape)[::-1]
+    cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
+    mirror = -1 if mirrored else 1
+    turn = np.array([[mirror * cos, -mirror * sin], [sin, cos]]) / zoom
+    room = np.maximum(0, picture - np.abs(turn) @ window) / 2
+    start = (picture - 1) / 2 + place * room - turn @ ((window - 1) / 2)
+    return np.column_stack([turn, start])
 
 
 # All that `course.training` does to a picture. In a training of minutes turns and light cost accuracy

@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 
 from course import environment
+from course.classes import NUM_CLASSES
 from course.data.errors import DataError
 from course.data.read import read_pair
 from course.data.splits import PARTS, part_of
@@ -93,6 +94,22 @@ class Samples:
                 rows[0] : rows[-1] + 1
             ]  # a view: load_samples lays parts one behind the other
         return Samples(tuple(self.names[row] for row in rows), self.images[rows], self.masks[rows])
+
+    def pixel_counts(self, classes=NUM_CLASSES):
+        """Pixels of each class in each picture: (n, classes) int64.
+
+        The class weights of :mod:`course.losses` are made of them. Ids below 0
+        and from `classes` on raise a ValueError that names the picture.
+        """
+        counts = np.zeros((len(self), classes), np.int64)
+        for name, mask, row in zip(self.names, self.masks, counts, strict=True):
+            if mask.size and not 0 <= mask.min() <= mask.max() < classes:
+                raise ValueError(
+                    f"Class ids go from 0 to {classes - 1}, but the mask of picture {name!r} has "
+                    f"ids from {mask.min()} to {mask.max()}."
+                )
+            row[:] = np.bincount(mask.ravel(), minlength=classes)
+        return counts
 
 
 def scaled(image, mask, size):

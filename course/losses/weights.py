@@ -1,8 +1,8 @@
 """Weights of classes, from the pixels that each has in the training pictures.
 
-All take `counts`, pixels of each class in each training picture: rows of
-``np.bincount(mask.ravel(), minlength=NUM_CLASSES)``, (pictures, classes). A
-single row of totals, (classes,), takes all pictures as one. They return
+All take `counts`, pixels of each class in each training picture, as
+``Samples.pixel_counts()`` counts them: (pictures, classes). A single row of
+totals, (classes,), takes all pictures as one. They return
 (classes,) float32 for :class:`course.losses.CrossEntropy`: 0 for `ignore`,
 an id or several, whose pixels are not counted, and 0 for a class without a pixel.
 Counts that are no such table of numbers >= 0, or all 0, raise a ValueError.
