@@ -1,47 +1,230 @@
 """Wrong answers to the exercises of lesson 06; each must lose the points of its task."""
 
 WRONG = {
-    "dense-to-window": {
-        "channels taken to run slowest": """
-def slide_dense(feature_map, weights, bias, window):
-    channels = feature_map.shape[-1]
-    kernel = weights.reshape(channels, *window, -1).transpose(1, 2, 0, 3)
-    windows = np.lib.stride_tricks.sliding_window_view(feature_map, window, axis=(0, 1))
-    return np.einsum("rcmij,ijmo->rco", windows, kernel) + bias
+    "map-loss": {
+        "the probability, not its logarithm": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    powers = np.exp(scores)
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    of_truth = p[np.arange(len(ids)), ids]
+    return float(of_truth.mean())
 """,
-        "columns before rows": """
-def slide_dense(feature_map, weights, bias, window):
-    kernel = weights.reshape(*window[::-1], feature_map.shape[-1], -1).transpose(1, 0, 2, 3)
-    windows = np.lib.stride_tricks.sliding_window_view(feature_map, window, axis=(0, 1))
-    return np.einsum("rcmij,ijmo->rco", windows, kernel) + bias
+        "the minus forgotten": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(log_p.mean())
 """,
-        "window flipped": """
-def slide_dense(feature_map, weights, bias, window):
-    kernel = weights.reshape(*window, feature_map.shape[-1], -1)[::-1, ::-1]
-    windows = np.lib.stride_tricks.sliding_window_view(feature_map, window, axis=(0, 1))
-    return np.einsum("rcmij,ijmo->rco", windows, kernel) + bias
+        "bits, not nats": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean() / np.log(2))
 """,
-        "bias forgotten": """
-def slide_dense(feature_map, weights, bias, window):
-    kernel = weights.reshape(*window, feature_map.shape[-1], -1)
-    windows = np.lib.stride_tricks.sliding_window_view(feature_map, window, axis=(0, 1))
-    return np.einsum("rcmij,ijmo->rco", windows, kernel)
+        "the sum, not the mean": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.sum())
 """,
-        "the last place forgotten": """
-def slide_dense(feature_map, weights, bias, window):
-    (h, w), (height, width, _) = window, feature_map.shape
-    scores = np.zeros((height - h, width - w, len(bias)))
-    for r in range(height - h):
-        for c in range(width - w):
-            scores[r, c] = feature_map[r : r + h, c : c + w].reshape(-1) @ weights + bias
-    return scores
+        "the logarithm of the mean probability": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    powers = np.exp(scores)
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    of_truth = p[np.arange(len(ids)), ids]
+    return float(-np.log(of_truth.mean()))
 """,
-        "down by a whole window (hidden tests only)": """
-def slide_dense(feature_map, weights, bias, window):
-    (h, w), (height, width, _) = window, feature_map.shape
-    rows = range(0, height - h + 1, h)
-    return np.array([[feature_map[r : r + h, c : c + w].reshape(-1) @ weights + bias
-                      for c in range(width - w + 1)] for r in rows])
+        "the class that is guessed, not the true one": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores = logits[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    log_p = scores.max(axis=-1) - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "softmax over the rows": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores = logits - logits.max(axis=0)
+    log_p = (scores - np.log(np.exp(scores).sum(axis=0)))[counted]
+    return float(-log_p[np.arange(len(log_p)), truth[counted]].mean())
+""",
+        "softmax over the whole map": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores = logits - logits.max()
+    log_p = (scores - np.log(np.exp(scores).sum()))[counted]
+    return float(-log_p[np.arange(len(log_p)), truth[counted]].mean())
+""",
+        "averaged over the classes too": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    log_p = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+    return float(-(log_p * np.eye(logits.shape[-1])[ids]).mean())
+""",
+        "255 looked up as a class": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores = logits - logits.max(axis=-1, keepdims=True)
+    of_truth = np.take_along_axis(scores, truth[..., None], axis=-1)[..., 0]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p[counted].mean())
+""",
+        "ignored pixels cost nothing, but stay in the mean": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.sum() / truth.size)
+""",
+        "ignored pixels taken for class 0": """
+def map_loss(logits, truth, ignored=255):
+    ids = np.where(truth == ignored, 0, truth)
+    scores = logits - logits.max(axis=-1, keepdims=True)
+    of_truth = np.take_along_axis(scores, ids[..., None], axis=-1)[..., 0]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "scores of 1000 overflow": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    powers = np.exp(scores)
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    of_truth = p[np.arange(len(ids)), ids]
+    return float(-np.log(of_truth).mean())
+""",
+        "largest score taken off, but p becomes 0": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    powers = np.exp(scores)
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    of_truth = p[np.arange(len(ids)), ids]
+    return float(-np.log(of_truth).mean())
+""",
+        "the probability clipped": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    powers = np.exp(scores)
+    p = powers / powers.sum(axis=-1, keepdims=True)
+    of_truth = p[np.arange(len(ids)), ids]
+    return float(-np.log(np.clip(of_truth, 1e-7, 1)).mean())
+""",
+        "scores clipped, so that they do not overflow": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = np.clip(scores, -50, 50)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "one largest score for the whole map (hidden tests only)": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max()
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "nan where no pixel counts (hidden tests only)": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "255, whatever is ignored (hidden tests only)": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != 255
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "only ids that are no class ignored (hidden tests only)": """
+def map_loss(logits, truth, ignored=255):
+    counted = (truth >= 0) & (truth < logits.shape[-1])
+    if not counted.any():
+        return 0.0
+    scores, ids = logits[counted], truth[counted]
+    scores = scores - scores.max(axis=-1, keepdims=True)
+    of_truth = scores[np.arange(len(ids)), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p.mean())
+""",
+        "places paired, not crossed (hidden tests only)": """
+def map_loss(logits, truth, ignored=255):
+    counted = truth != ignored
+    if not counted.any():
+        return 0.0
+    height, width, _ = logits.shape
+    scores = logits - logits.max(axis=-1, keepdims=True)
+    ids = np.where(counted, truth, 0)
+    of_truth = scores[np.arange(height), np.arange(width), ids]
+    log_p = of_truth - np.log(np.exp(scores).sum(axis=-1))
+    return float(-log_p[counted].mean())
 """,
     },
     "stamped": {
