@@ -567,6 +567,18 @@ def test_a_failure_of_the_grader_gives_way(handed_in, authors, tmp_path):
         assert all(r["status"] == "graded" for r in merged)
 
 
+@pytest.mark.parametrize("then", ["stopped", "kill", "raise"])
+def test_a_busier_machine_takes_no_points_away(authors, tmp_path, then):
+    hand_in(tmp_path / "s", "ada")
+    for how in ("last stopped", then):
+        grade = functools.partial(batches.behaving, author_folder=authors, how=how)
+        found = run(tmp_path / "s", authors, tmp_path / "out", grade)
+        assert table(found)["ada", "08_unet"] == ("graded", 1)
+    calm = functools.partial(batches.result, author_folder=authors)
+    (found,) = run(tmp_path / "s", authors, tmp_path / "out", calm)
+    assert [task["status"] for task in found["tasks"]] == ["right", "wrong"]
+
+
 def test_what_was_stopped_gives_way_to_what_was_not(authors, tmp_path, capsys):
     hand_in(tmp_path / "s", "ada", source="stopped")
     calm = functools.partial(batches.result, author_folder=authors)

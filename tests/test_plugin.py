@@ -30,12 +30,15 @@ def server():
 
 @pytest.fixture
 def grade(server, tmp_path):
-    """A function from tasks (an answer, and its check cell) to what each check cell was given."""
+    """A function from tasks to what each check cell was given.
+
+    A task is an answer, its check cell and, where it differs, what the author's solution would be.
+    """
 
     def run(*tasks, cell_seconds=5, notebook_seconds=60):
         cells, handed_in = [author.Cell("given", "", SETUP)], []
-        for number, (answer, check) in enumerate(tasks, 1):
-            cells.append(author.Cell("solution", f"task{number}", answer))
+        for number, (answer, check, *solution) in enumerate(tasks, 1):
+            cells.append(author.Cell("solution", f"task{number}", *(solution or [answer])))
             cells.append(author.Cell("check", f"task{number}-check", check, points=1))
             about = {"nbgrader": {"grade_id": f"task{number}", "solution": True}}
             handed_in.append(new_code_cell(answer, metadata=about))
@@ -134,6 +137,43 @@ def test_no_later_cell_and_no_later_check_tells_hidden_inputs(grade):
     assert SECRET not in str([{**task, "source": ""} for task in tasks])
 
 
+def test_no_answer_has_two_tries_at_a_hidden_part(grade):
+    """Half to even where an earlier hidden call is remembered, half up where it is not."""
+    keeps = (
+        "calls = []\ndef same(x):\n    calls.append(x)\n    return x",
+        check("task1", "check.equal(same(2), 2, 'two')", "check.equal(same(3), 3, 'three')"),
+    )
+    hedges = (
+        "import math\ndef whole(x):\n    return round(x) if len(calls) > 1 else math.floor(x + 0.5)"
+    )
+    wanted = [
+        grade(keeps, (hedges, check("task2", "", f"check.equal(whole(2.5), {n}, 'half')")))[1]["points"]
+        for n in (2, 3)
+    ]  # fmt: skip
+    assert sum(wanted) == 1
+
+
+def test_a_call_that_blocks_others_later_costs_its_own_kernel_alone(grade):
+    blocks = (
+        "import re, threading\ndef same(x):\n"
+        f"    if x == {SECRET}:\n"
+        "        threading.Timer(0.2, re.match, ['(a+)+b', 'a' * 40]).start()\n"
+        "    return x",
+        check("task1", "check.equal(same(2), 2, 'two')", f"check.equal(same({SECRET}), {SECRET}, 'more')"),
+    )  # fmt: skip
+    slow = (
+        "import time\ndef slow(x):\n    time.sleep(0.6)\n    return x",
+        check("task2", "check.equal(slow(2), 2, 'two')", "check.equal(slow(3), 3, 'three')"),
+    )
+    assert statuses(grade(blocks, slow, cell_seconds=3)) == ["right", "right"]
+
+
+def test_a_given_cell_that_dies_is_not_the_students_fault(grade, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.SETUP", f"import time\ntime.sleep(60)\n{SETUP}")
+    (task,) = grade(DOUBLE, cell_seconds=1)
+    assert task["status"] == "stopped"
+
+
 def test_a_cell_that_runs_only_once_costs_its_own_task_alone(grade):
     once = (
         "import os, time\nif time.time() > {until}: os._exit(1)\n"
@@ -170,7 +210,7 @@ def test_what_cells_print_when_they_run_again_is_no_flood(grade):
 )
 def test_an_error_above_the_checks_costs_that_task_alone(grade, answer, status, said):
     above = check("task1", "check.equal(made, 1, 'one')", above="made = maker()()")
-    tasks = grade((answer, above), DOUBLE)
+    tasks = grade((answer, above, "def maker(): pass"), DOUBLE)
     assert statuses(tasks) == [status, "right"]
     assert said in tasks[0]["message"] + str(tasks[0]["failure"])
 
@@ -189,6 +229,14 @@ def test_an_argument_that_cannot_cross_is_the_authors_fault_and_says_so(grade, h
     assert "not your answer" in tasks[0]["message"]
     assert "argument 1 of the call holds something" in tasks[0]["message"]
     assert "(function)" in tasks[0]["message"]
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+def test_a_name_that_the_author_forgot_is_no_answer_that_is_missing(grade, hidden):
+    call = "check.equal(torch.tensor(apply(abs, -2)), 2, 'two')"
+    tasks = grade((APPLY, check("task1", *(["", call] if hidden else [call]))), DOUBLE)
+    assert statuses(tasks) == ["not checked", "right"]
+    assert "`torch` is not defined in it" in tasks[0]["message"]
 
 
 def test_no_expected_error_is_mistaken_for_the_authors(grade):

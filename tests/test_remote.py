@@ -37,11 +37,11 @@ def test_what_cannot_cross_is_refused_by_name(student, value, kind):
         student.ask("call", 0, [1], {"rate": value})
 
 
-def test_nesting_that_is_too_deep_is_refused(student):
+def test_nesting_that_is_too_deep_is_the_students(student):
     value = 1
     for _ in range(values.DEEPEST - 1):
         value = [value]
-    with pytest.raises(remote.AuthorError, match="nested too deeply"):
+    with pytest.raises(remote.StudentError, match="nested too deeply"):
         student.ask("call", 0, [value])
 
 

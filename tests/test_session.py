@@ -178,12 +178,33 @@ def test_both_halves_of_a_split_cell_count(grade, assignment, right):
     assert result["notes"] == [f"The cell {TASK} was split; its parts count as one cell."]
 
 
+def test_an_unfinished_copy_below_a_cell_takes_nothing_from_it(grade, assignment, right):
+    def copied(notebook):
+        first = cell_of(notebook)
+        copy = nbformat.from_dict(first | {"source": "def (", "id": "copy"})
+        notebook.cells.insert(notebook.cells.index(first) + 1, copy)
+
+    result = grade(right, copied)
+    assert result["points"] == assignment.points
+    assert result["notes"] == [f"The cell {TASK} is there more than once; the first one counts."]
+
+
 def own_cell(source):
     """A change that puts a cell of the student's own above the first task."""
 
     def change(notebook):
         own = nbformat.v4.new_code_cell(source)
         notebook.cells.insert(notebook.cells.index(cell_of(notebook, TASK)), own)
+
+    return change
+
+
+def in_the_first_cell(source):
+    """A change that puts code of the student's own into the author's set-up cell."""
+
+    def change(notebook):
+        first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        first.source += f"\n{source}"
 
     return change
 
@@ -197,6 +218,7 @@ def test_code_outside_the_cells_of_the_tasks_does_not_count_and_the_student_is_t
     result = grade(helped, own_cell(helper))
     assert "NameError" in task_of(result)["failure"]["got"]
     assert result["notes"] == [session.OWN_CODE]
+    assert grade(helped, in_the_first_cell(helper))["notes"] == [session.OWN_CODE]
     # Nobody is told who lost nothing, or whose other cells are the author's or empty.
     assert grade(right, own_cell(helper))["notes"] == []
     assert grade(helped)["notes"] == []

@@ -214,6 +214,17 @@ def _was_stopped(result):
     return any(task["status"] == "stopped" for task in result["tasks"])
 
 
+def _not_worse(result, job, out):
+    """The result, or the one already there for the same input, where that has more points.
+
+    What was stopped is graded again; a machine that is busier then takes no points away.
+    """
+    there = results.read(results.path_of(out, job.student, job.assignment))
+    if there is None or there["fingerprint"] != job.fingerprint or there["sandbox"] == "none":
+        return result
+    return there if there["points"] > result["points"] else result
+
+
 def _drop_outdated(jobs, out):
     """Delete the rows of files that belonged to no assignment and are no longer there."""
     wanted = {results.path_of(out, job.student, job.assignment) for job in jobs}
@@ -233,7 +244,8 @@ def _run_all(jobs, author, out, grade, workers, limit):
     quiet = environment.quiet() or not sys.stderr.isatty()
     with tqdm(total=len(jobs), file=sys.stderr, disable=quiet, dynamic_ncols=True) as bar:
 
-        def done(result):
+        def done(job, result):
+            result = _not_worse(result, job, out)
             with tqdm.external_write_mode(file=sys.stdout):
                 print(_line(results.write(out, result), width), flush=True)
             bar.update()
@@ -241,14 +253,14 @@ def _run_all(jobs, author, out, grade, workers, limit):
         for job in jobs:
             if job.problem:
                 result = _not_graded(job, author, job.problem)
-                done(result | {"fingerprint": job.fingerprint})
+                done(job, result | {"fingerprint": job.fingerprint})
         waiting = [job for job in jobs if not job.problem]
         if not waiting:
             return
         with grade as function, contextlib.closing(Pool(function, workers, limit)) as pool:
             for job, end in pool.map(waiting, lambda job: job.submission):
                 _keep_log(job, end.log, out)
-                done(_judged(job, end, author))
+                done(job, _judged(job, end, author))
 
 
 def _judged(job, end, author):

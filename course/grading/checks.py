@@ -29,6 +29,7 @@ class CheckFailed(AssertionError):
     """A case that was not answered rightly. Attributes: case, expected, got, look (texts)."""
 
     status = "wrong"
+    undefined = ""  # a name that the check cell reads and that is not there
 
     def __init__(self, task, case, expected="", got="", look=""):
         self.task, self.case = task, case
@@ -49,13 +50,14 @@ class NotAttempted(CheckFailed):
 
     status = "not attempted"
 
-    def __init__(self, task, said="not attempted yet"):
+    def __init__(self, task, said="not attempted yet", undefined=""):
         AssertionError.__init__(
             self,
             f"{task}: {said}. Write your answer in place of `raise NotImplementedError()`, run "
             "that cell, then this one.",
         )
         self.task, self.case, self.expected, self.got, self.look = task, said, "", "", ""
+        self.undefined = undefined
 
 
 class StudentError(Exception):
@@ -126,7 +128,7 @@ class Check:
         if isinstance(error, NameError) and not isinstance(error, StudentError):
             frames = _frames(error)
             if len(frames) < 2 and error.name:
-                return NotAttempted(self._task, f"`{error.name}` is not defined")
+                return NotAttempted(self._task, f"`{error.name}` is not defined", error.name)
         raised, error = error, student_error(error)
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)

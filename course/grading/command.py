@@ -110,11 +110,16 @@ def _grade(options):
             grade=_grader(kind, assignments, key),
             workers=options.workers,
             shard=options.shard,
-            limit=3 * session.Settings._field_defaults["notebook_seconds"],
+            limit=_longest(assignments) * session.Settings._field_defaults["notebook_seconds"],
             sandbox=kind,
         )
     except box.NoBox as error:
         raise ValueError(str(error)) from error
+
+
+def _longest(assignments):
+    """How many times its seconds a notebook may take: its own, the cells again for each check, slack."""
+    return 3 + max(len(found.checks) for found in assignments.values())
 
 
 @contextlib.contextmanager

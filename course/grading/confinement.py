@@ -158,7 +158,7 @@ def most_threads(limits):
 
     A kernel with a user or with namespaces of its own is counted alone. Elsewhere its user is the
     instructor, and what they run besides comes on top, and as many kernels as there are cores; that
-    it has no more processes than it may is then for the server to see.
+    one has no more threads than it may is then for the server to see.
     """
     user = os.getuid()
     if FIRST_USER <= user <= LAST_USER or os.getpid() == 1:

@@ -2,9 +2,9 @@
 
 nbval runs the given cells and the student's cells in a boxed kernel, one pytest item a cell; what
 they print there is what reports show. Then check cells are items too, but they run here: first what
-students see of them, then the hidden part, beside a second kernel that has run the cells above the
-check and no others. From the first hidden call on, nothing that this kernel says reaches a report:
-what is not right there is judged once more in a new one.
+students see of them, then the hidden part, beside a kernel that has run the cells above the check and
+no others. A hidden part gets the last calls of its kernel: what a check asks later, and a report may
+show, is asked of one that has met no hidden input.
 
 Of nbval's habits, none is left to a student: no tag and no comment of theirs is obeyed, no output
 of theirs is compared, and the end of a kernel is noticed when it happens.
@@ -53,7 +53,7 @@ class Plugin:
         ``start_kernel()`` gives a fresh BoxedKernel.
     cell_seconds, notebook_seconds : float
         Wall time for a cell or a call, and for everything. Cells that are run again, for a check,
-        take as much once more at most, and one of them twice as long.
+        take as much once more at most for each, and one of them twice as long.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Plugin:
     ):
         self.path, self.assignment, self.answers, self.check = path, assignment, answers, check
         self.start_kernel, self.cell_seconds = start_kernel, cell_seconds
-        self.notebook_seconds, self.until, self.last = notebook_seconds, None, None
+        self.notebook_seconds, self.until, self.again_until = notebook_seconds, None, None
         self.verdicts, self.outputs = {}, {}
 
     def pytest_collect_file(self, file_path, parent):
@@ -78,11 +78,19 @@ class Plugin:
 
     def start_clock(self):
         self.until = time.monotonic() + self.notebook_seconds
-        self.last = self.until + self.notebook_seconds
+
+    @contextlib.contextmanager
+    def running_again(self):
+        """Inside, cells run again: that is no time of the student's."""
+        self.seconds()
+        begun = time.monotonic()
+        self.again_until = begun + self.notebook_seconds
+        yield
+        self.until += time.monotonic() - begun
 
     def seconds(self, again=False):
         """Wall time for what comes next; `again` says that it has run before."""
-        left = (self.last if again else self.until) - time.monotonic()
+        left = (self.again_until if again else self.until) - time.monotonic()
         if left <= 0:
             raise kernels.KernelEnded("notebook")
         return min(2 * self.cell_seconds if again else self.cell_seconds, left)
@@ -100,7 +108,8 @@ class GradedNotebook(IPyNbFile):
     def __init__(self, *arguments, plugin, **named):
         super().__init__(*arguments, **named)
         self.plugin, self.failed = plugin, {}
-        self.ran = {}  # number of a cell that did not end its kernel → its source
+        self.ran = {}  # number of a cell that is to run in every kernel → its source
+        self.lost = {}  # number of a given cell that ended a kernel twice → why
         self.given = _Given(plugin.assignment, plugin.check)
 
     def collect(self):
@@ -129,23 +138,20 @@ class GradedNotebook(IPyNbFile):
         self.kernel = self.plugin.start_kernel()
         self.student = remote.Student(self.kernel, self.given.functions(), self.plugin.seconds)
         self.at = 0  # cells before this number have run in it
-        self.knows = ""  # the check whose hidden inputs were the first to get there
+        self.told = False  # whether it has met hidden inputs
 
     def go_to(self, number):
-        """Have a kernel that has run the cells before `number` and no others.
+        """Have a kernel that has run the cells before `number`, no others, and met no hidden input.
 
         Raises KernelEnded if there is no time for that.
         """
-        self.plugin.seconds()
-        begun = time.monotonic()
-        while not self._reach(number):
-            pass
-        until = self.plugin.until + time.monotonic() - begun  # this was no time of theirs
-        self.plugin.until = min(until, self.plugin.last)
+        with self.plugin.running_again():
+            while not self._reach(number):
+                pass
 
     def _reach(self, number):
         """Whether all cells before `number` that are still to run could be run once more."""
-        new = self.at > number or not self.kernel.is_alive()
+        new = self.told or self.at > number or not self.kernel.is_alive()
         if new:
             self.plugin.seconds(again=True)
             self.start()
@@ -156,8 +162,10 @@ class GradedNotebook(IPyNbFile):
             except kernels.KernelEnded as ended:
                 if new:  # no check and no call before it can have done this: it is left out
                     del self.ran[at]
-                    cell = self.plugin.assignment.cells[at]
-                    self.failed[cell.name] = "stopped", self.plugin.explain(ended)
+                    cell, why = self.plugin.assignment.cells[at], self.plugin.explain(ended)
+                    self.failed[cell.name] = "stopped", why
+                    if cell.role == "given":
+                        self.lost[at] = why
                 return False
         return True
 
@@ -190,6 +198,8 @@ class SourceCell(IPyNbCell):
             super().runtest()
         except kernels.KernelEnded as ended:
             self.parent.failed[self.grade_id] = "stopped", self.parent.plugin.explain(ended)
+            if self.role == "given":  # not the student's fault: tried once more
+                self.parent.ran[self.cell_num] = self.cell.source
             raise _Reported(str(ended)) from None
         except Exception:
             self.parent.failed[self.grade_id] = "error", self._raised()
@@ -230,23 +240,11 @@ class CheckCell(pytest.Item):
         if self.task.name not in self.plugin.answers:
             self.note("missing", None, False, "the cell of this task is not in what you handed in")
             raise _Reported("missing")
-        try:
-            self.attempt()
-        except (checks.CheckFailed, _Reported) as error:
-            late = getattr(error.args[0], "reason", "") == "time"  # one endless loop is enough
-            if late or self.parent.knows in ("", self.cell.name):
-                raise
-            # What it said may tell hidden inputs of other tasks, and these may have broken it.
-            self.parent.kernel.stop()
-            self.attempt()
-
-    def attempt(self):
-        """Judge the whole cell; notes the verdict."""
         names = self.names()
         self.judge(author.visible(self.cell.source), names, hidden=False)
         hidden = author.hidden(self.cell.source)
         if hidden:
-            self.parent.knows = self.parent.knows or self.cell.name
+            self.parent.told = True
             self.judge(hidden, names, hidden=True)
         self.plugin.verdicts[self.cell.name] = {"status": "right", "failure": None, "message": ""}
 
@@ -257,10 +255,14 @@ class CheckCell(pytest.Item):
             names = self.parent.given.names() | self.parent.student.look(_asked(self))
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
-            raise _Reported(ended) from None
+            raise _Reported(str(ended)) from None
         except checks.StudentError as error:  # their side of the boundary is not as it was
             self.note("error", None, False, str(error))
             raise _Reported(str(error)) from None
+        lost = next((why for at, why in self.parent.lost.items() if at < self.number), "")
+        if lost:
+            self.note("stopped", None, False, lost)
+            raise _Reported(lost)
         status, message = self.parent.failed.get(self.task.name, ("", ""))
         unbound = not set(author.bound(self.task.source)) & set(names)
         if unbound and status and not message.startswith("NotImplementedError"):
@@ -280,15 +282,21 @@ class CheckCell(pytest.Item):
             with contextlib.redirect_stdout(io.StringIO()), self.plugin.check(self.task.name):
                 exec(code, names)
         except checks.CheckFailed as error:
+            if error.undefined and error.undefined not in _theirs(self.plugin.assignment):
+                self.refuse(f"`{error.undefined}` is not defined in it")
             self.note(error.status, error, hidden)
             raise
         except kernels.KernelEnded as ended:
             self.note("stopped", None, hidden, self.plugin.explain(ended))
-            raise _Reported(ended) from None
-        except remote.AuthorError as error:  # it tells nothing of theirs, so it may be told
-            message = f"the check of this task is at fault, not your answer: {error}"
-            self.note("not checked", None, False, message)
-            raise _Reported(message) from None
+            raise _Reported(str(ended)) from None
+        except remote.AuthorError as error:
+            self.refuse(error)
+
+    def refuse(self, error):
+        """Note that the check itself is at fault: that tells nothing of theirs, so it may be told."""
+        message = f"the check of this task is at fault, not your answer: {error}"
+        self.note("not checked", None, False, message)
+        raise _Reported(message) from None
 
     def note(self, status, error, hidden, message=""):
         failure = None
@@ -315,7 +323,7 @@ class CheckCell(pytest.Item):
 
 
 class _Reported(AssertionError):
-    """A verdict that stands in the report already; it holds a text, or a KernelEnded."""
+    """A verdict that stands in the report already."""
 
 
 class _Given:
@@ -361,10 +369,14 @@ class _Given:
         }
 
 
+def _theirs(assignment):
+    """Names that students are to define."""
+    return set().union(*(author.bound(cell.source) for cell in assignment.solutions))
+
+
 def _asked(item):
     """Names of students' cells that a check cell reads."""
-    theirs = set().union(*(author.bound(c.source) for c in item.plugin.assignment.solutions))
-    return sorted(theirs & author.used(item.cell.source))
+    return sorted(_theirs(item.plugin.assignment) & author.used(item.cell.source))
 
 
 def compiled(source, name):

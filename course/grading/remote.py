@@ -70,7 +70,7 @@ class Student:
             request = base64.b64encode(values.encode([what, name, arguments, named])).decode()
         except values.NotPlain:  # which says how many: a number that may be a student's
             most = f"at most {values.LARGEST} can be handed over"
-            raise AuthorError(f"the arguments of the call have too many bytes; {most}.") from None
+            raise AuthorError(f"the arguments of the call have too many bytes; {most}") from None
         self.kernel.within(self.seconds())
         message = self.kernel.kc.execute(
             "", silent=True, store_history=False, allow_stdin=False,
@@ -89,11 +89,13 @@ class Student:
                 return values.Given(name)
         value = values.plain(value, depth=2)  # as deep as it lies in the request
         left = _left_behind(value)
+        if left and left.kind == values.TOO_DEEP:  # theirs, then: a check nests nothing so deep
+            raise StudentError(["ValueError"], "what your function returned is nested too deeply")
         if left:
             raise AuthorError(
                 f"{where} of the call holds something that cannot be handed to a student's kernel "
                 f"({left.kind}). Hand over plain values, what a student's function returned, or, as "
-                "an argument of its own, a function that a given cell defines."
+                "an argument of its own, a function that a given cell defines"
             )
         return value
 

@@ -44,7 +44,7 @@ class _Kernel:
             self.stop("time")
         elif _memory(processes) > self.limits.memory:
             self.stop("memory")
-        elif len(processes) > self.limits.processes:
+        elif _threads(processes) > self.limits.processes:
             self.stop("processes")
         elif _disk(self.folder) + _deleted(processes, self.folder) > self.limits.scratch:
             self.stop("disk")
@@ -131,6 +131,14 @@ def _descendants(guardian):
                 with open(f"/proc/{found[-1]}/task/{thread}/children") as file:
                     waiting += map(int, file.read().split())
     return found
+
+
+def _threads(processes):
+    total = 0
+    for process in processes:
+        with contextlib.suppress(OSError):
+            total += len(os.listdir(f"/proc/{process}/task"))
+    return total
 
 
 def _memory(processes):

@@ -1,5 +1,6 @@
 """Grading one submission: from bytes to a dictionary, the same one for the same bytes."""
 
+import ast
 import contextlib
 import hmac
 import io
@@ -15,7 +16,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from . import checks, kernels, submissions
+from . import author, checks, kernels, submissions
 from .confinement import Limits
 from .plugin import Plugin
 
@@ -116,18 +117,31 @@ def pick(cells, assignment):
         if sources and name in answers:
             notes.append(f"The cell {name} is there more than once; the first one counts.")
         elif sources:
-            answers[name] = "\n".join(sources)
-            if len(sources) > 1:
+            whole = "\n".join(sources)
+            split = len(sources) > 1 and (_parses(whole) or not _parses(sources[0]))
+            answers[name] = whole if split else sources[0]
+            if split:
                 notes.append(f"The cell {name} was split; its parts count as one cell.")
+            elif len(sources) > 1:
+                notes.append(f"The cell {name} is there more than once; the first one counts.")
     notes += [f"The cell {name} is missing." for name in sorted(wanted - set(answers))]
     return answers, list(dict.fromkeys(notes))
 
 
+def _parses(source):
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
 def _sources_with_a_place(cells, assignment):
-    """Sources of the author's given cells, and of a student's that have an id of the author's."""
-    ids = {cell.name for cell in assignment.cells}
-    given = [cell.source for cell in assignment.cells if cell.role == "given"]
-    return given + [cell.source for cell in cells if cell.grade_id in ids]
+    """Sources of the author's given and check cells, and of the student's task cells."""
+    ids = {cell.name for cell in assignment.solutions}
+    others = (cell for cell in assignment.cells if cell.role != "solution")
+    own = [cell.source for cell in cells if cell.grade_id in ids]
+    return [author.visible(cell.source) for cell in others] + own
 
 
 def has_own_code(data, known):

@@ -20,6 +20,7 @@ LARGEST = 64 * 2**20
 LONGEST = 8 * 2**20  # of the JSON, which grows twentyfold when it is read
 DEEPEST = 16
 MOST = 200_000
+TOO_DEEP = "containers nested too deeply"  # the kind of what lies below DEEPEST
 KINDS = {"b": "boolean", "i": "integer", "u": "unsigned integer", "f": "float"}
 DTYPES = {d.str: d for d in (np.dtype(c).newbyteorder("<") for c in "?bhiqBHIQefd")}
 
@@ -58,7 +59,7 @@ def plain(value, depth=0):
         Rebuilt: subclasses of these types become the types themselves.
     """
     if depth > DEEPEST:
-        return Opaque("containers nested too deeply")
+        return Opaque(TOO_DEEP)
     if value is None or isinstance(value, bool | Opaque | Given):
         return value
     if isinstance(value, str):

@@ -39,7 +39,7 @@ def bring(grades, database):
             for task in submission["tasks"]:
                 grade = book.find_grade(task["task"], notebook, assignment, student)
                 grade.auto_score = task["points"]
-                grade.needs_manual_grade = False
+                grade.needs_manual_grade = task["status"] == "not checked"
             book.db.commit()
             count += 1
     return count
