@@ -85,7 +85,8 @@ def fit(
         :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores.
     augment : callable or None
         ``(image, mask, rng)`` to a changed pair, as :class:`course.data.Augmentation`. By default half
-        of the pictures are mirrored, and no more: in trainings of minutes, more costs accuracy.
+        of the pictures are mirrored, and no more: in trainings of ten minutes
+        and less, turns and light cost accuracy, and a zoom brings none.
     seed : int
         Of the batches' order and augmentation.
     folder : path, optional
