@@ -6,9 +6,9 @@ pixels, whatever size the network works at. The pictures are the data's that a l
 all that are not for validation are trained on, the test part too, and no network sees the validation part
 before it is scored: no epoch is chosen by it.
 
-A minute of training is as many steps as fit into it by the median time of a step: over the run itself, or
-beforehand where the rate falls and has to know its length, as in all of the course's. What a library needs
-to trace its step and to start is not counted, and a minute in which something else ran is not shorter. The
+A minute of training is as many steps as fit into it by the median time of a step, taken beforehand. What a
+library needs to trace its step and to start is not counted, and a minute in which something else ran is not
+shorter. The
 peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. What a training
 leaves goes to the results as it ends, over an older one of that network, budget, augmentation, rate, seed
 and number (``--run``: the same once more, to see how much the machine alone changes).

@@ -127,12 +127,17 @@ def _main_memory(reset=False):
 
 
 def _device_memory(reset=False):
-    """The same of the accelerator."""
+    """The same of the accelerator; on JAX, what the first run takes counts."""
     if environment.backend() == "tensorflow":
         memory = sys.modules["tensorflow"].config.experimental
         if reset:
             memory.reset_memory_stats("GPU:0")
         held = memory.get_memory_info("GPU:0")
         return held["current"], held["peak"]
+    if environment.backend() == "torch":
+        memory = sys.modules["torch"].cuda
+        if reset:
+            memory.reset_peak_memory_stats()
+        return memory.memory_allocated(), memory.max_memory_allocated()
     held = sys.modules["jax"].local_devices()[0].memory_stats()
     return held["bytes_in_use"], held["peak_bytes_in_use"]

@@ -85,13 +85,13 @@ def measure(peer, options):
         Batches(samples, peer.batch, ways[peer.augment], shuffle=True, seed=options.seed), peer
     )
     rate = options.rate or peer.rate
-    # A rate that falls has to know beforehand for how many steps.
-    seconds = _seconds_a_step(peer, rate, stream, options.seed) if peer.scheduled else None
+    # Beforehand, as for the course's networks: other work during the run then takes no steps away.
+    seconds = _seconds_a_step(peer, rate, stream, options.seed)
     _set_seed(options.seed)
-    model = peer.build(rate, seconds and _steps(options.minutes[-1], seconds), peer.size)
+    model = peer.build(rate, _steps(options.minutes[-1], seconds), peer.size)
     taken, computing, losses, runs = [], [], [], []
     for minutes in options.minutes:
-        while len(taken) < 2 or len(taken) < _steps(minutes, seconds or _usual(taken)):
+        while len(taken) < max(2, _steps(minutes, seconds)):
             start = time.perf_counter()
             batch = next(stream)
             ready = time.perf_counter()

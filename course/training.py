@@ -191,16 +191,16 @@ def _description(model, batches, validation, epochs, learning_rate, loss):
     train = batches.samples
     settings = loss.get_config() if hasattr(loss, "get_config") else 0
     return {
-        "epochs": epochs,
+        "epochs": int(epochs),  # which may be numpy's, as may others: JSON takes none
         "pictures": len(train),
         "pictures' size": list(train.images.shape[1:3]),
         "pictures' names": _fingerprint(train.names),
         "validation pictures": len(validation) if validation is not None else 0,
-        "batch size": batches.batch_size,
-        "learning rate": learning_rate,
+        "batch size": int(batches.batch_size),
+        "learning rate": float(learning_rate),
         "loss": getattr(loss, "name", str(loss)),
         "settings of the loss": _fingerprint(settings),
-        "seed": batches.seed,
+        "seed": int(batches.seed),
         "parameters": model.count_params(),
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import lessons, results, showdown
+from course.data import Samples
 from course.training import History
 
 SCENES = SimpleNamespace(synthetic=True)
@@ -57,9 +58,10 @@ def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
     masks[0, :20] = 1
     masks[0, 0, :2] = 5  # 2 of 200
     masks[0, 0, 2] = 6
-    assert results.rare_classes(SimpleNamespace(masks=masks)) == [6]
+    train = Samples(("a", "b"), np.zeros((*masks.shape, 3), np.uint8), masks)
+    assert results.rare_classes(train) == [6]
     masks[0, 20, 0] = 1  # 2 of 201
-    assert results.rare_classes(SimpleNamespace(masks=masks)) == [5, 6]
+    assert results.rare_classes(train) == [5, 6]
 
 
 def test_a_stored_race_is_run_again_with_its_epochs_and_costs(folder):

@@ -76,6 +76,13 @@ def test_pictures_are_averaged_and_masks_picked():
     )
 
 
+def test_one_side_shrinks_by_area_where_the_other_grows():
+    image = np.zeros((100, 300, 3), np.uint8)
+    image[:, ::3] = 255  # between its columns an interpolation would see nothing of them
+    wide, _ = scaled(image, a_mask(), (120, 100))
+    assert (wide == 85).all()
+
+
 @pytest.mark.parametrize("size", [(17, 31), (48, 36), (24, 100), (96, 144), (48, 72)])
 def test_scaling_invents_no_class_and_keeps_both_aligned(size):
     mask = a_mask() // 12 * 20  # two ids far apart

@@ -67,6 +67,13 @@ def test_the_pixel_may_lie_anywhere_in_the_window():
     np.testing.assert_allclose(times / 3000, 1 / 15, atol=0.02)
 
 
+def test_several_ids_are_not_looked_for():
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:2], mask[5, 6] = 1, 9
+    crops = ClassCrops((1, 1), augment=None, ignore=(0, 1, 2))
+    assert all(crops(coded(mask), mask, rng(s))[1] == 9 for s in range(20))
+
+
 def test_a_rare_class_gets_a_larger_share_of_pixels():
     """As computed for a row of 1000 pixels, one of them rare, and windows of 10.
 

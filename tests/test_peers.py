@@ -45,8 +45,7 @@ class Clock:
         return self.looks + 60 * (self.looks > 0)
 
 
-@pytest.mark.parametrize("scheduled", [False, True])
-def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options, monkeypatch):
+def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(options, monkeypatch):
     known = []
 
     def build(rate, steps, size):
@@ -55,12 +54,12 @@ def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(scheduled, options,
 
     monkeypatch.setattr(peers, "VERSIONS", ("keras",))
     monkeypatch.setattr(peers, "time", Clock())
-    monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2 if scheduled else 1 / 0)
+    monkeypatch.setattr(peers, "_seconds_a_step", lambda *of: 0.2)
     monkeypatch.setattr(peers, "_set_seed", keras.utils.set_random_seed)
-    options.minutes = [0.01, 0.03] if scheduled else [0.1, 0.3]
-    report = peers.measure(peers.Peer(build, "here", 2, 0.5, SIZE, scheduled=scheduled), options)
+    options.minutes = [0.01, 0.03]
+    report = peers.measure(peers.Peer(build, "here", 2, 0.5, SIZE), options)
     assert [run["steps"] for run in report["runs"]] == [3, 9]
-    assert known == [9 if scheduled else None]
+    assert known == [9]
     assert (report["seconds a step"], report["seconds of it in the network"]) == (2, 1)
     assert report["runs"][1]["seconds"] == 62 + 2 * 8
     assert report["versions"] == {"keras": keras.__version__}

@@ -33,7 +33,7 @@ from course.data.errors import DataError
 from course.data.read import read_pair
 from course.data.splits import PARTS, part_of
 
-FORMAT = 1  # raise it when what a cache holds changes
+FORMAT = 2  # raise it when what a cache holds changes
 ABANDONED = 3600  # seconds without a write after which an unfinished build is taken for dead
 SETTLED = 3  # seconds after which a file's times tell a new change; FAT counts in steps of two
 FILES = ("images.npy", "masks.npy")
@@ -113,17 +113,17 @@ class Samples:
 
 
 def scaled(image, mask, size):
-    """Scale a picture by area and its mask by nearest neighbour to ``(height, width)``.
+    """Scale a picture by area, its mask by nearest neighbour to ``(height, width)``; enlarge bilinearly.
 
     Averaging suits light: four pixels become their mean. Labels have no mean.
     """
     height, width = size
     if image.shape[:2] == (height, width):
         return image, mask
-    smaller = image.shape[0] >= height and image.shape[1] >= width
-    image = cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
+    less = min(image.shape[0], height), min(image.shape[1], width)
+    for (rows, columns), how in ((less, cv2.INTER_AREA), ((height, width), cv2.INTER_LINEAR)):
+        if image.shape[:2] != (rows, columns):
+            image = cv2.resize(image, (columns, rows), interpolation=how)
     return image, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 

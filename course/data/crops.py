@@ -58,14 +58,14 @@ class ClassCrops(RandomCrops):
     hold the pixel.
 
     size, augment  as for RandomCrops
-    ignore         this id is not looked for, unless a picture shows nothing else
+    ignore         this id, or these, are not looked for, unless a picture shows nothing else
     """
 
-    ignore: int | None = UNLABELED
+    ignore: int | tuple[int, ...] | None = UNLABELED
 
     def corner(self, mask, room, rng):
         present = np.unique(mask)
-        wanted = present[present != self.ignore]
+        wanted = present[~np.isin(present, [] if self.ignore is None else self.ignore)]
         chosen = rng.choice(wanted if len(wanted) else present)
         pixel = np.unravel_index(rng.choice(np.flatnonzero(mask == chosen)), mask.shape)
         first = np.maximum(0, np.subtract(pixel, self.size) + 1)

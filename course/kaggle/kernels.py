@@ -298,7 +298,7 @@ def _compare(path, folder):
 def _last_words(folder):
     """The end of a run's log, which Kaggle writes as JSON: a list of what was said and when."""
     with contextlib.suppress(StopIteration, OSError, ValueError, TypeError, KeyError):
-        log = next(folder.glob("*.log")).read_text()
+        log = next(folder.glob("*.log")).read_text(encoding="utf-8", errors="replace")
         said = "".join(piece["data"] for piece in json.loads(log))
         return "\n".join(said.rstrip().splitlines()[-15:])
     return ""
