@@ -22,6 +22,10 @@ from course.classes import NUM_CLASSES, UNLABELED
 
 RESULTS = Path(__file__).parent / "results"
 RARE = 0.01  # of the labelled training pixels
+OF_A_RUN = (  # what :func:`machine` says, of which each row has its own
+    *("device", "cores", "precision", "python", "backend", "tensorflow", "jax", "torch"),
+    *("keras", "numpy", "opencv", "course", "commit", "command"),
+)
 
 
 def prepare():
@@ -150,7 +154,9 @@ def write(name, dataset, scale, about, rows):
 
 
 def update(name, dataset, scale, about, rows, run=("seed",)):
-    """Put `rows`, with commit and command, in the place of those stored of the same run, and keep the others.
+    """Put `rows` in the place of those stored of the same run, and keep the others.
+
+    Each row has commit, command, device and versions of its own, for others may be of another day and machine.
 
     Rows are of one run if they agree in all keys `run`, by which they are
     sorted too: ``("seed",)`` replaces a seed as a whole.
@@ -160,11 +166,11 @@ def update(name, dataset, scale, about, rows, run=("seed",)):
         return [row[part] for part in run]
 
     stored, fresh = read(name, dataset, scale), [key(row) for row in rows]
-    # Each row has its own, for the others may be of another day.
-    known = {name: stored[name] for name in ("commit", "command") if name in stored}
+    known, mine = ({n: head[n] for n in OF_A_RUN if n in head} for head in (stored, about))
+    mine |= {"commit": commit(), "command": command()}
     kept = [{**known, **row} for row in stored["rows"] if key(row) not in fresh]
-    rows = [{"commit": commit(), "command": command(), **row} for row in rows]
-    about = {name: value for name, value in about.items() if name not in ("commit", "command")}
+    rows = [{**mine, **row} for row in rows]
+    about = {name: value for name, value in about.items() if name not in OF_A_RUN}
     write(name, dataset, scale, about, sorted([*kept, *rows], key=key))
 
 

@@ -100,6 +100,26 @@ def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
     }
 
 
+def test_a_row_keeps_the_machine_it_was_measured_on(folder):
+    for seed, device in ((0, "CPU"), (1, "GPU")):
+        about = {"data": "scenes", "device": device, "keras": f"3.{seed}"}
+        row = {"seed": seed, "precision": "float32"}
+        results.update("some", SCENES, TINY, about | {"precision": "bfloat16"}, [row])
+    stored = json.loads((folder / "some-synthetic-tiny.json").read_text(encoding="utf-8"))
+    assert [(row["device"], row["keras"]) for row in stored["rows"]] == [
+        ("CPU", "3.0"),
+        ("GPU", "3.1"),
+    ]
+    assert {row["precision"] for row in stored["rows"]} == {
+        "float32"
+    }  # a row's own, where it has one
+    assert "device" not in stored
+
+
+def test_every_word_about_a_machine_is_of_a_run():
+    assert set(results.machine()) <= set(results.OF_A_RUN)
+
+
 def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder):
     def rows(seed, *ways):
         same = {"commit": "abc", "command": "python -m benchmarks.some"}
