@@ -8,10 +8,9 @@ before it is scored: no epoch is chosen by it.
 
 A minute of training is as many steps as fit into it by the median time of a step, taken beforehand. What a
 library needs to trace its step and to start is not counted, and a minute in which something else ran is not
-shorter. The
-peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. What a training
-leaves goes to the results as it ends, over an older one of that network, budget, augmentation, rate, seed
-and number (``--run``: the same once more, to see how much the machine alone changes).
+shorter. The peers train as :mod:`benchmarks.peers` says, in an environment that is made on first use. What
+a training leaves goes to the results as it ends, over an older one of that network, budget, augmentation,
+rate, seed and number (``--run``: the same once more, to see how much the machine alone changes).
 """
 
 import argparse
@@ -27,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import recipe, results
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, WAYS
 from benchmarks.recipe import BASE, TRUTH
 from course import data, environment
 
@@ -103,8 +102,8 @@ def write_pictures(folder, dataset, peer):
     What is zoomed at random comes as large as the copies are, in the shape that the peer wants:
     scaled down beforehand, it would have no details for a zoom to show.
     """
-    size = peer.size
-    if peer.augment in ("all", "flips and zoom"):
+    size, changes = peer.size, WAYS[peer.augment]
+    if changes and changes.zoom > 1:
         largest = min(have / want for have, want in zip(TRUTH, size, strict=True))
         size = tuple(round(largest * n) for n in size)
     train, _ = recipe.pictures(dataset, size)

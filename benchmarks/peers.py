@@ -25,6 +25,12 @@ from course.classes import NUM_CLASSES as CLASSES
 from course.data import FLIPS, Augmentation, Batches, Samples
 
 VERSIONS = ("tensorflow", "keras", "tf_keras", "segmentation_models", "keras_hub", "numpy")
+WAYS = {
+    "all": Augmentation(),
+    "flips": FLIPS,
+    "flips and zoom": replace(FLIPS, zoom=1.25),
+    "none": None,
+}
 WARM_UP, TIMED = 3, 15  # steps before the time of one is taken, and those it is the median of
 
 
@@ -38,7 +44,7 @@ class Peer:
     batch     pictures a step
     rate      the documented learning rate
     scheduled whether the rate falls over the run, which then has to know its length
-    augment   how pictures are changed at random: "all", "flips", "flips and zoom" or "none"
+    augment   how pictures are changed at random, one of WAYS
     prepare   pictures (batch, height, width, 3) uint8 -> what the network wants
     output    factor of the labels' size to the pictures'
     """
@@ -61,7 +67,7 @@ def main():
     parser.add_argument("--minutes", type=float, nargs="+", required=True)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--augment", choices=["all", "flips", "flips and zoom", "none"])
+    parser.add_argument("--augment", choices=WAYS)
     options = parser.parse_args()
     peer = PEERS[options.network]
     peer = replace(peer, augment=options.augment or peer.augment)
@@ -75,15 +81,10 @@ def measure(peer, options):
         arrays = dict(stored)
     names = tuple(map(str, range(len(arrays["images"]))))
     samples = Samples(names, arrays["images"], arrays["masks"])
-    ways = {
-        "all": Augmentation(size=peer.size),
-        "flips": FLIPS,
-        "flips and zoom": replace(FLIPS, zoom=1.25, size=peer.size),
-        "none": None,
-    }
-    stream = _stream(
-        Batches(samples, peer.batch, ways[peer.augment], shuffle=True, seed=options.seed), peer
-    )
+    augment = WAYS[peer.augment]
+    if augment and augment.zoom > 1:
+        augment = replace(augment, size=peer.size)
+    stream = _stream(Batches(samples, peer.batch, augment, shuffle=True, seed=options.seed), peer)
     rate = options.rate or peer.rate
     # Beforehand, as for the course's networks: other work during the run then takes no steps away.
     seconds = _seconds_a_step(peer, rate, stream, options.seed)

@@ -1,31 +1,18 @@
 """Where a check is judged: in the notebook as it was at its place, at no other task's cost."""
 
-import os
 import time
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course.grading import author, box, kernels, session, submissions
+from course.grading import author, session, submissions
 
 pytestmark = pytest.mark.kernels
 
 SETUP = "import numpy as np\nfrom course.grading import check"
 SECRET = "918273"
 LIMITS = session.Limits(wall=120, cpu=120)
-
-
-@pytest.fixture(scope="module")
-def server():
-    try:
-        kind = box.choose()
-    except box.NoBox as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    with kernels.Server(kind) as server:
-        yield server
 
 
 @pytest.fixture

@@ -214,15 +214,17 @@ def _was_stopped(result):
     return any(task["status"] == "stopped" for task in result["tasks"])
 
 
-def _not_worse(result, job, out):
-    """The result, or the one already there for the same input, where that has more points.
+def _worth(result):
+    """By which the better of two results of the same input counts, for a busy machine stops tasks."""
+    return result["points"], not _was_stopped(result)
 
-    What was stopped is graded again; a machine that is busier then takes no points away.
-    """
+
+def _not_worse(result, job, out):
+    """The result, or the one already there for the same input, where that is better."""
     there = results.read(results.path_of(out, job.student, job.assignment))
     if there is None or there["fingerprint"] != job.fingerprint or there["sandbox"] == "none":
         return result
-    return there if there["points"] > result["points"] else result
+    return there if _worth(there) > _worth(result) else result
 
 
 def _drop_outdated(jobs, out):
@@ -341,7 +343,7 @@ def merge(folders, out):
 
     Of two results for one submission that differ in what they depend on the newer one counts; one
     that a failure of the grader ended gives way to any other. Says which were replaced. Of two that
-    depend on the same, one in which a task was stopped gives way.
+    depend on the same, the better one counts.
 
     Returns
     -------
@@ -377,7 +379,7 @@ def _merge_one(folder, out):
             continue
         there = results.read(results.path_of(out, result["student"], result["assignment"]))
         same = there and there["fingerprint"] == result["fingerprint"]
-        if same and (_was_stopped(result) or not _was_stopped(there)):
+        if same and _worth(result) <= _worth(there):
             continue
         if there and not same:
             newer = _counts_over(result, there)

@@ -62,7 +62,8 @@ class Limits(NamedTuple):
     """What one submission may use. Bytes, seconds, numbers.
 
     `memory` is the resident memory of all its processes together, watched by the server;
-    `address_space` that of each process (TensorFlow alone maps about 3 GiB).
+    `address_space` that of each process (TensorFlow alone maps about 3 GiB). Of `processes`, each
+    thread counts as one, as for setrlimit(2).
     """
 
     memory: int = 6 * 2**30

@@ -40,7 +40,8 @@ class Settings(NamedTuple):
     limits : Limits
         Of each kernel.
     cell_seconds, notebook_seconds : float
-        Wall time for a cell or a call, and for a submission.
+        Wall time for a cell or a call, and for a submission; cells that are run again for a check
+        come on top, as :class:`course.grading.plugin.Plugin` says.
     """
 
     server: object
