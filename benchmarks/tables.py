@@ -379,6 +379,7 @@ def accuracy():
             f"{row['parameters'] / 1000000.0:.1f} M",
             f"{row['rate']:.2g}",
             row["augment"],
+            row["seed"],
             row["steps"] * row["batch"],
             round(row["seconds"]),
             *(score(row[key]) for key in keys),
@@ -386,8 +387,8 @@ def accuracy():
         ]
         for row in found
     ]
-    head = ["minutes", "network", "parameters", "rate", "augmentation", "pictures seen", "seconds"]
-    return markdown([*head, *keys, "notes"], lines)
+    head = ["minutes", "network", "parameters", "rate", "augmentation", "seed", "pictures seen"]
+    return markdown([*head, "seconds", *keys, "notes"], lines)
 
 
 @table("recipe")
