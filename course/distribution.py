@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from course import environment
-from course.classes import UNLABELED
 from course.data import Batches
 
 
@@ -133,7 +132,7 @@ def _mirrored(names):
 class _Gathered(keras.losses.Loss):
     def __init__(self, loss):
         super().__init__(name=loss.name, dtype=loss.dtype)
-        self.loss, self.ignore = loss, getattr(loss, "ignore", UNLABELED)
+        self.loss = loss
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         context = sys.modules["tensorflow"].distribute.get_replica_context()

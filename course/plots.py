@@ -44,10 +44,14 @@ def show(alt):
         plt.close(figure)
 
 
-def picture(image, ax=None, title=None):
-    """Show a picture, ``(height, width, 3)`` or ``(height, width)``, without ticks."""
+def picture(image, ax=None, title=None, vmin=None, vmax=None):
+    """Show a picture, ``(height, width, 3)`` or ``(height, width)``, without ticks.
+
+    Of ``(height, width)``, `vmin` is black and `vmax` white. By default these are its own
+    least and largest value: give several that are to be compared the same two.
+    """
     ax = ax or plt.subplots(layout="constrained")[1]
-    gray = {"cmap": "gray"} if np.ndim(image) == 2 else {}
+    gray = {"cmap": "gray", "vmin": vmin, "vmax": vmax} if np.ndim(image) == 2 else {}
     ax.imshow(image, interpolation="nearest", **gray)
     ax.set(xticks=[], yticks=[])
     if title:

@@ -17,6 +17,7 @@ from course import distribution, environment
 from course.classes import UNLABELED
 from course.data import FLIPS, Batches
 from course.losses import CrossEntropy, square_root_weights
+from course.losses.pixels import ignored_by, ignored_ids
 from course.metrics import MeanIoU
 
 WATCHED = "val_mean_iou"
@@ -45,7 +46,7 @@ class History:
     def __str__(self):
         if not len(self):
             return "no epoch finished"
-        text = f"{len(self)} epochs in {self.seconds:.0f} s"
+        text = f"{len(self)} epoch{'s' if len(self) > 1 else ''} in {self.seconds:.0f} s"
         if WATCHED in self.curves:
             text += (
                 f"; best validation mIoU {max(self.curves[WATCHED]):.3f} at epoch {self.best_epoch}"
@@ -62,16 +63,20 @@ def fit(
     batch_size=3,
     learning_rate=4e-3,
     loss=None,
+    ignore=UNLABELED,
     augment=FLIPS,
     seed=0,
     folder=None,
     devices=None,
 ):
-    """Train `model` on `train`; leave it with the weights of its best epoch.
+    """Compile `model` anew, train it on `train`, and leave it with the weights of its best epoch.
 
-    Adam with a learning rate that warms up and then falls, weighted cross-entropy
-    that ignores unlabeled pixels, half of the pictures mirrored, by chance. The best
-    epoch is the one of highest mean IoU: on `validation`, without it on `train`.
+    Adam, in place of any optimizer compiled before, with a learning rate that warms
+    up and then falls; weighted cross-entropy that ignores unlabeled pixels; half of the
+    pictures mirrored left to right, by chance. The best epoch is the one of highest mean
+    IoU: on `validation`, without it on `train`. The weights handed in are no candidate: where
+    fine-tuning makes them worse, they are lost, unless you score them
+    (:func:`course.inference.confusion`) and keep them (``model.get_weights()``) before.
 
     Parameters
     ----------
@@ -80,12 +85,19 @@ def fit(
     train, validation : course.data.Samples
     epochs, batch_size : int
     learning_rate : float
-        Of the first step of a fall by half a cosine: :func:`learning_rate_at` of each epoch.
+        From which it falls: epoch e of n, counted from 0, has ``learning_rate · (1 + cos(π·e/n)) / 2``,
+        one rate for all its steps, and of four epochs and more the first has a quarter of that.
     loss : keras.losses.Loss, optional
-        :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores.
+        :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores:
+        its `ignore`, or the `ignore_class` of one of Keras's own.
+    ignore : int or tuple of int, optional
+        Pixels with this true id are neither trained on nor measured; None counts all. By default 0,
+        the course's `unlabeled`: where 0 is a class of yours, pass None, or the id that marks what
+        has no class. A `loss` that says what it ignores decides instead; of one that does not, only
+        the mean IoU goes by this.
     augment : callable or None
         ``(image, mask, rng)`` to a changed pair, as :class:`course.data.Augmentation`. By default half
-        of the pictures are mirrored, and no more: in trainings of ten minutes
+        of the pictures are mirrored left to right, and no more: in trainings of ten minutes
         and less, turns and light cost accuracy, and a zoom brings none.
     seed : int
         Of the batches' order and augmentation.
@@ -105,10 +117,11 @@ def fit(
     FloatingPointError
         If the loss is no longer a number; the best weights so far are kept.
     ValueError
-        If a mask holds an id that is no class and not ignored. If `folder` holds the state of
-        another run, or one that cannot be read; what `augment` does is not compared, nor networks of
-        as many parameters. If there is one picture a batch and the network normalizes one number a
-        picture, as image pooling does.
+        If a mask holds an id that is no class and not ignored, or those of `train` hold one class
+        alone. If an `ignore` other than the default is given, and `loss` ignores something else. If
+        `folder` holds the state of another run, or one that cannot be read; what `augment` does is not
+        compared, nor networks of as many parameters. If there is one picture a batch and the network
+        normalizes one number a picture, as image pooling does.
 
     Notes
     -----
@@ -125,14 +138,17 @@ def fit(
     _check_batch(model, batches.batch_size)
     checks = validation is not None and distribution.even(Batches(validation, batch_size), names)
     classes = model.output_shape[-1]
+    ignore = _ignored(loss, ignore)
     for samples in filter(None, (train, validation)):
-        _check_ids(samples, classes, UNLABELED if loss is None else _ignored(loss))
-    loss = loss or weighted_cross_entropy(train, classes)
-    run = _description(model, batches, validation, epochs, learning_rate, loss)
+        _check_ids(samples, classes, ignore)
+    _check_classes(train, ignore)
+    loss = loss or weighted_cross_entropy(train, classes, ignore=ignore)
+    run = _description(model, batches, validation, epochs, learning_rate, loss, ignore)
     if len(names) > 1:
-        compile(model, train, learning_rate, loss)  # outside of what binds variables to devices
+        # Outside of what binds variables to devices.
+        compile(model, train, learning_rate, loss, ignore)
     with distribution.spread(model, names) as trained, precision(trained, environment.precision()):
-        compile(trained, train, learning_rate, distribution.whole_batch(loss, names))
+        compile(trained, train, learning_rate, distribution.whole_batch(loss, names), ignore)
         if trained is not model:
             _set_random_states(trained, _get_random_states(model))
         keeper = _Keeper(trained, batches, run, folder)
@@ -172,34 +188,37 @@ def fit(
     return keeper.history
 
 
-def compile(model, train, learning_rate=4e-3, loss=None):
+def compile(model, train, learning_rate=4e-3, loss=None, ignore=UNLABELED):
     """Give `model` the optimizer, loss and metric that :func:`fit` trains with; the arguments are its."""
     classes = model.output_shape[-1]
-    loss = loss or weighted_cross_entropy(train, classes)
+    ignore = _ignored(loss, ignore)
+    loss = loss or weighted_cross_entropy(train, classes, ignore=ignore)
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=loss,
-        metrics=[MeanIoU(classes=classes, ignore=_ignored(loss), name="mean_iou")],
+        metrics=[MeanIoU(classes=classes, ignore=ignore, name="mean_iou")],
         jit_compile=environment.jit_compile(),
     )
     # Else Keras makes the optimizer's variables inside the step, and TensorFlow traces it twice.
     model.optimizer.build(model.trainable_variables)
 
 
-def _description(model, batches, validation, epochs, learning_rate, loss):
+def _description(model, batches, validation, epochs, learning_rate, loss, ignore):
     """What tells one run from another: a saved state is taken up by a run of the same description."""
-    train = batches.samples
+    train, checks = batches.samples, () if validation is None else validation.names
     settings = loss.get_config() if hasattr(loss, "get_config") else 0
     return {
         "epochs": int(epochs),  # which may be numpy's, as may others: JSON takes none
         "pictures": len(train),
         "pictures' size": list(train.images.shape[1:3]),
         "pictures' names": _fingerprint(train.names),
-        "validation pictures": len(validation) if validation is not None else 0,
+        "validation pictures": len(checks),
+        "validation pictures' names": _fingerprint(checks),
         "batch size": int(batches.batch_size),
         "learning rate": float(learning_rate),
         "loss": getattr(loss, "name", str(loss)),
         "settings of the loss": _fingerprint(settings),
+        "ignored ids": list(ignored_ids(ignore)),
         "seed": int(batches.seed),
         "parameters": model.count_params(),
     }
@@ -210,9 +229,16 @@ def _fingerprint(content):
     return f"{zlib.crc32(json.dumps(content, default=str, sort_keys=True).encode()):08x}"
 
 
-def _ignored(loss):
-    """The id, or ids, whose pixels `loss` leaves out; `unlabeled` where it does not say."""
-    return getattr(loss, "ignore", UNLABELED)
+def _ignored(loss, ignore):
+    """The id, or ids, whose pixels do not count: as `loss` says; `ignore` where it does not say."""
+    says = ignored_by(loss, ignore)
+    # The default does not tell whether it was named.
+    if set(ignored_ids(ignore)) not in ({UNLABELED}, set(ignored_ids(says))):
+        raise ValueError(
+            f"ignore is {ignore!r}, but {loss.name} ignores {says!r}. The loss decides what does not count: "
+            "build it with the one that you want, and leave out the argument ignore here."
+        )
+    return says
 
 
 def _check_ids(samples, classes, ignore):
@@ -231,8 +257,29 @@ def _check_ids(samples, classes, ignore):
         if len(wrong):
             raise ValueError(
                 f"The mask of {name} holds the id {wrong[0]}, but the network has {classes} classes, 0 to "
-                f"{classes - 1}. Give it a class, or leave such pixels out by a loss that ignores them."
+                f"{classes - 1}. Give it a class, or leave such pixels out: name the id in ignore, or in that "
+                "of your loss."
             )
+
+
+def _check_classes(samples, ignore):
+    """Raise where one class alone counts: to paint it everywhere would score 1, and teach nothing."""
+    found = set()
+    for mask in samples.masks:
+        found.update(np.setdiff1d(mask, ignored_ids(ignore)).tolist())
+        if len(found) > 1:  # mostly in the first mask: not all need be looked at
+            return
+    if found:
+        remedy = "Add pictures that show another."
+        if ignored_ids(ignore):
+            remedy = (
+                f"If {ignore!r}, which is ignored, is a class of yours, pass ignore=None, or the id of pixels "
+                "without a class; if you hand in a loss, build it so."
+            )
+        raise ValueError(
+            f"Of the training masks one class alone counts, {found.pop()}: a network that paints it everywhere "
+            f"would score 1.0. {remedy}"
+        )
 
 
 def _check_batch(model, size):
@@ -282,7 +329,10 @@ def _layers(model):
 
 
 def learning_rate_at(epoch, epochs, peak):
-    """The learning rate of an epoch, counted from 0: a quarter of `peak` in the first, then half a cosine.
+    """The learning rate of an epoch, counted from 0: ``peak · (1 + cos(π·epoch/epochs)) / 2``, half a cosine.
+
+    Of four epochs and more, the first has a quarter of that, ``peak / 4``, to warm up; `peak`
+    itself is then the rate of none.
 
     Set once an epoch rather than by a schedule inside the step: TensorFlow
     then takes half as long to trace the step, which is most of a short run's start.
@@ -291,15 +341,15 @@ def learning_rate_at(epoch, epochs, peak):
     return falling / 4 if epoch == 0 and epochs > 3 else falling
 
 
-def weighted_cross_entropy(train, classes, limit=5.0):
+def weighted_cross_entropy(train, classes, limit=5.0, ignore=UNLABELED):
     """Cross-entropy that gives rare classes some of the say that their few pixels lack.
 
     With :func:`course.losses.square_root_weights`. One over the share lets a handful
     of pixels drown the rest; none at all lets a short training run stop at the
-    commonest classes.
+    commonest classes. Pixels of `ignore`, an id, several or None, have no say.
     """
-    pixels = train.pixel_counts(classes).sum(axis=0)
-    return CrossEntropy(square_root_weights(pixels, limit, UNLABELED), UNLABELED)
+    pixels = train.pixel_counts(classes, ignore).sum(axis=0)
+    return CrossEntropy(square_root_weights(pixels, limit, ignore), ignore)
 
 
 class _Keeper(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras.applications import mobilenet_v2, resnet, vgg16
-from models import assert_close, count, pictures, unallocated
+from models import assert_close, count, narrow, pictures, unallocated
 
 from course.models.backbones import (
     BACKBONES,
@@ -38,7 +38,7 @@ def small(name, size=(None, None)):
     """A model of all five maps, random where fresh weights are zero or one and would hide faults."""
     keras.utils.set_random_seed(0)
     images = keras.Input((*size, 3))
-    model = keras.Model(images, backbone(name, images, width=8))
+    model = keras.Model(images, backbone(name, images, narrow(name, 8)))
     shuffle(model)
     return model
 
@@ -86,9 +86,17 @@ def test_trained_parameters_as_published(build, parameters):
 )
 @unallocated()
 def test_all_parameters_as_in_keras_applications(name, parameters):
-    # The numbers of Keras's documentation, without the classifier; the width has no say.
-    model = trunk(lambda images: backbone(name, images, width=8))
+    # The numbers of Keras's documentation, without the classifier.
+    model = trunk(lambda images: backbone(name, images))
     assert count(model.weights) == parameters
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_width_that_would_change_nothing_is_refused(name):
+    with pytest.raises(
+        ValueError, match=f"{name}.*width=16 would change nothing.*Leave the width out.*vgg"
+    ):
+        backbone(name, keras.Input((32, 32, 3)), width=16)
 
 
 # -- maps --------------------------------------------------------------------------------------
@@ -98,7 +106,7 @@ def test_all_parameters_as_in_keras_applications(name, parameters):
 @pytest.mark.parametrize("name", BACKBONES)
 @unallocated()
 def test_maps_round_up(name, size):
-    features = backbone(name, keras.Input((*size, 3)), width=8)
+    features = backbone(name, keras.Input((*size, 3)), narrow(name, 8))
     assert tuple(features) == STRIDES
     for stride, level in features.items():
         assert level.shape[1:3] == tuple(math.ceil(n / stride) for n in size)
@@ -236,7 +244,7 @@ def _keras_names(name):
 def test_pictures_are_scaled_as_the_network_expects(name, theirs, layer):
     images = keras.Input((None, None, 3))
     with unallocated():
-        model = keras.Model(images, backbone(name, images, width=2)[2])
+        model = keras.Model(images, backbone(name, images, narrow(name, 2))[2])
         scaled = model.get_layer(layer).output
     x = pictures(2, 5, 7)
     got = keras.Model(images, scaled).predict_on_batch(x)

@@ -126,6 +126,16 @@ def test_indexing(pairs):
     assert (samples["003"][1] == samples[samples.names.index("003")][1]).all()
     assert samples[1:3].names == samples.names[1:3]
     assert (samples[1:3].masks == samples.masks[1:3]).all()
+    rows = [2, 0]
+    chosen = [samples[rows], samples[np.array(rows)]]
+    for some in chosen:
+        assert some.names == (samples.names[2], samples.names[0])
+        assert (some.images == samples.images[rows]).all()
+        assert (some.masks == samples.masks[rows]).all()
+    odd = np.arange(len(samples)) % 2 == 1
+    assert samples[odd].names == samples[list(odd)].names == samples.names[1::2]
+    assert samples[[]].images.shape == (0, *samples.images.shape[1:])
+    assert (samples[np.int64(2)][1] == samples.masks[2]).all()
     with pytest.raises(KeyError, match=r"'999'.*000"):
         samples["999"]
     assert len(list(samples)) == len(samples) == len(NAMES)
@@ -143,6 +153,7 @@ def test_pixels_of_each_class():
         ValueError, match="0 to 5, but the mask of picture 'a' has ids from 1 to 23"
     ):
         samples.pixel_counts(6)
+    assert samples.pixel_counts(6, ignore=(23, 0))[:, [0, 1, 5]].tolist() == [[0, 2, 0], [0, 1, 1]]
 
 
 def test_order_of_the_pairs_does_not_matter(pairs, cache):

@@ -55,6 +55,13 @@ def test_pairs_at_full_size(make_dataset):
         loaded["777"]
 
 
+def test_names_as_of_a_dictionary(make_dataset):
+    loaded = data.load(make_dataset())
+    assert list(loaded) == list(NAMES)
+    assert "003" in loaded
+    assert "777" not in loaded
+
+
 def test_samples_of_all(make_dataset):
     samples = data.load(make_dataset()).at([24, 36])
     assert sorted(samples.names) == list(NAMES)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from models import assert_close, count, pictures, randomise, unallocated
+from models import assert_close, count, narrow, pictures, randomise, unallocated
 from reference import deeplab_torchvision as torchvision
 
 from course.losses import CrossEntropy
@@ -25,7 +25,7 @@ def small(version, name="resnet", **options):
         options = {"channels": 4, "rates": RATES, **options}
     if version == "v3plus":
         options = {"low_channels": 3, **options}
-    return VERSIONS[version](name, 2, classes=3, **options)
+    return VERSIONS[version](name, narrow(name, 2), classes=3, **options)
 
 
 def calm(model, seed=0):

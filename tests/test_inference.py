@@ -113,6 +113,14 @@ def test_confusion_pools_all_pictures(model, ignore):
     np.testing.assert_array_equal(confusion(model, samples, batch_size=2, ignore=ignore), expected)
 
 
+def test_confusion_of_another_number_of_classes(model):
+    images = pictures(2)
+    truth = RNG.integers(0, 30, images.shape[:3]).astype(np.uint8)
+    cm = confusion(model, Samples(("a", "b"), images, truth), classes=30)
+    expected = metrics.confusion_matrix(truth, labels(images), classes=30, ignore=0)
+    np.testing.assert_array_equal(cm, expected)
+
+
 def test_confusion_of_nothing_is_empty(model):
     cm = confusion(model, Samples((), pictures(0), np.zeros((0, 6, 5), np.uint8)))
     assert cm.shape == (24, 24)

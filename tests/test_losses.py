@@ -538,11 +538,29 @@ def test_sum_adds():
         Sum([])
 
 
+def test_a_sum_can_be_weighted(tmp_path):
+    ids, logits, weights = batch(0)
+    parts = [CrossEntropy(weights), SoftDice()]
+    expected = 2 * float(parts[0](ids, logits)) + 0.5 * float(parts[1](ids, logits))
+    loss = Sum(parts, [2, 0.5])
+    assert float(loss(ids, logits)) == pytest.approx(expected)
+    assert float(saved_and_loaded(loss, tmp_path)(ids, logits)) == pytest.approx(expected)
+    before = {"name": "sum", "losses": Sum(parts).get_config()["losses"]}  # of a version without
+    assert float(Sum.from_config(before)(ids, logits)) == float(Sum(parts)(ids, logits))
+    for wrong in ([1], [1, -1], [1, np.nan], 1):
+        with pytest.raises(ValueError, match="one finite number >= 0 for each of the 2 losses"):
+            Sum(parts, wrong)
+
+
 def test_the_parts_of_a_sum_leave_out_the_same_pixels():
     assert Sum([CrossEntropy(ignore=255), SoftDice(ignore=[255])]).ignore == 255
     assert Sum([keras.losses.MeanSquaredError(), SoftDice(ignore=(3, 0))]).ignore == (3, 0)
+    keras_loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
+    assert Sum([keras_loss, SoftDice(ignore=255)]).ignore == 255
     with pytest.raises(ValueError, match="cross_entropy ignores 0 and soft_dice None"):
         Sum([CrossEntropy(), SoftDice(ignore=None)])
+    with pytest.raises(ValueError, match="entropy ignores 255 and soft_dice 0"):
+        Sum([keras_loss, SoftDice()])
 
 
 @pytest.mark.slow

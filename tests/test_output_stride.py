@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from models import assert_close, pictures, unallocated
+from models import assert_close, narrow, pictures, unallocated
 
 from course.models.backbones import BACKBONES, backbone
 
@@ -15,7 +15,8 @@ THEIRS = BACKBONES[4:]
 def trunk(name, output_stride, size=(None, None), width=4):
     """The model from pictures to all maps of a backbone."""
     images = keras.Input((*size, 3))
-    return keras.Model(images, backbone(name, images, width, output_stride=output_stride))
+    maps = backbone(name, images, narrow(name, width), output_stride=output_stride)
+    return keras.Model(images, maps)
 
 
 def shuffle(model, seed=0):
@@ -28,8 +29,9 @@ def shuffle(model, seed=0):
     return model
 
 
-@pytest.mark.parametrize("size", [(64, 96), (45, 71), (33, 1)])
-@pytest.mark.parametrize("output_stride", [8, 16, 32])
+# At 32, and at sizes that need no rounding, test_backbones.py and the tests below have it.
+@pytest.mark.parametrize("size", [(45, 71), (33, 1)])
+@pytest.mark.parametrize("output_stride", [8, 16])
 @pytest.mark.parametrize("name", BACKBONES)
 @unallocated()
 def test_maps_end_at_the_output_stride(name, output_stride, size):

@@ -52,6 +52,11 @@ def test_picture_and_gray_picture():
     assert ax.get_title() == "a garden"
     assert list(ax.get_xticks()) == []
     assert plots.picture(IMAGE[..., 0]).images[0].get_cmap().name == "gray"
+    own, shared = (
+        plots.picture(IMAGE[:2, :2, 0], **limits) for limits in ({}, {"vmin": 0, "vmax": 255})
+    )
+    assert own.images[0].get_clim() == (IMAGE[:2, :2, 0].min(), IMAGE[:2, :2, 0].max())
+    assert shared.images[0].get_clim() == (0, 255)
 
 
 def test_it_draws_into_the_axes_it_is_given():

@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import functools
 import itertools
 import json
 import math
@@ -396,6 +397,11 @@ def test_a_history_without_an_epoch():
     assert (len(History()), History().best_epoch, str(History())) == (0, None, "no epoch finished")
 
 
+def test_one_epoch_is_no_epochs():
+    assert str(History({"loss": [1.0]}, 3.0)) == "1 epoch in 3 s"
+    assert str(History({"loss": [1.0, 0.5]}, 3.0)) == "2 epochs in 3 s"
+
+
 def test_the_learning_rate_warms_up_and_falls():
     rates = [learning_rate_at(epoch, 10, 1.0) for epoch in range(10)]
     assert rates[0] == 0.25
@@ -426,9 +432,66 @@ def test_a_negative_id_is_named_before_training():
 def test_the_mean_iou_leaves_out_what_the_loss_ignores():
     samples = make_samples(1)
     samples.masks[:, 0] = 255
-    for loss in (CrossEntropy(ignore=255), Sum([CrossEntropy(ignore=255)])):
-        history = fit(make_model(), samples, samples, epochs=1, loss=loss)
-        assert np.isfinite(history.curves["val_mean_iou"]).all()
+    sparse = functools.partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True)
+    for loss in (
+        CrossEntropy(ignore=255),
+        Sum([CrossEntropy(ignore=255)]),
+        sparse(ignore_class=255),
+        Sum([sparse(ignore_class=255)]),
+    ):
+        model = make_model()
+        history = fit(model, samples, samples, epochs=1, loss=loss)
+        expected = metrics.mean_iou(confusion(model, samples, ignore=255))
+        assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
+    model, whole = make_model(), make_samples(1)
+    history = fit(model, whole, whole, epochs=1, loss=sparse())
+    expected = metrics.mean_iou(confusion(model, whole, ignore=None))
+    assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
+
+
+def two_classes():
+    """Squares of two classes, background 0 and road 1."""
+    samples = make_samples()
+    ids = (samples.masks > 1).astype(np.uint8)
+    return Samples(samples.names, samples.images, ids)
+
+
+def test_a_class_0_of_ones_own_is_learned_and_measured():
+    """Without `ignore`, road everywhere would be right."""
+    samples, model = two_classes(), make_model()
+    with pytest.raises(
+        ValueError, match=r"one class alone counts, 1: .*If 0, which is .*ignore=None"
+    ):
+        fit(model, samples, epochs=1)
+    with pytest.raises(ValueError, match="one class alone"):
+        fit(model, samples, epochs=1, loss=CrossEntropy())
+    history = fit(model, samples, samples, epochs=1, ignore=None)
+    assert (model.loss.class_weights[:2] > 0).all()
+    expected = metrics.mean_iou(confusion(model, samples, ignore=None))
+    assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
+    road = Samples(samples.names, samples.images, np.ones_like(samples.masks))
+    with pytest.raises(ValueError, match="one class alone counts, 1: .*Add pictures"):
+        fit(model, road, epochs=1, ignore=None)
+
+
+def test_ids_outside_of_the_classes_can_be_ignored_without_a_loss():
+    samples = two_classes()
+    samples.masks[:, 0] = 255
+    model = make_model()
+    history = fit(model, samples, samples, epochs=1, ignore=255)
+    assert model.loss.ignore == 255
+    expected = metrics.mean_iou(confusion(model, samples, ignore=255))
+    assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
+
+
+def test_what_a_loss_ignores_is_not_overruled():
+    samples = make_samples(1)
+    with pytest.raises(ValueError, match="ignore is 255, but cross_entropy ignores 0"):
+        fit(make_model(), samples, epochs=1, loss=CrossEntropy(), ignore=255)
+    model = make_model()
+    training.compile(model, samples, loss=CrossEntropy(ignore=255), ignore=(255,))
+    training.compile(model, samples, loss=CrossEntropy(ignore=255))
+    training.compile(model, samples, loss=Sum([keras.losses.MeanSquaredError()]), ignore=None)
 
 
 def test_a_run_with_another_loss_is_another_run(tmp_path):
@@ -446,6 +509,14 @@ def test_a_run_on_other_pictures_is_another_run(tmp_path):
     others = Samples(("a", "b"), samples.images, samples.masks)
     with pytest.raises(ValueError, match="another run: pictures' names"):
         fit(make_model(), others, epochs=1, folder=tmp_path)
+
+
+def test_a_run_judged_on_other_pictures_is_another_run(tmp_path):
+    samples = make_samples(2)
+    fit(make_model(), samples, samples, epochs=1, folder=tmp_path)
+    others = Samples(("a", "b"), samples.images, samples.masks)
+    with pytest.raises(ValueError, match="another run: validation pictures' names"):
+        fit(make_model(), samples, others, epochs=1, folder=tmp_path)
 
 
 def test_scaled_masks_are_refused():

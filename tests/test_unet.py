@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from models import assert_close, count, pictures, randomise, unallocated
+from models import assert_close, count, narrow, pictures, randomise, unallocated
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course.layers import MirrorPad
@@ -353,7 +353,7 @@ def test_logits_stay_float32_in_mixed_precision(padding):
 @unallocated()
 def test_every_backbone_makes_a_unet(name):
     """Shapes and the four joins; without allocating, for three of them are large."""
-    model = backbone_unet(name, width=4, classes=3, decoder_width=4, size=(33, 47))
+    model = backbone_unet(name, narrow(name, 4), classes=3, decoder_width=4, size=(33, 47))
     assert model.output_shape == (None, 33, 47, 3)
     joined = {n.name for n in model.layers if n.name.endswith("_join")}
     assert joined == {f"up_{stride}_join" for stride in (16, 8, 4, 2)}
@@ -373,7 +373,7 @@ def test_over_a_small_backbone_all_variables_learn_and_odd_sizes_are_mirrored(na
     assert_close(keras.models.load_model(tmp_path / "unet.keras").predict_on_batch(images), got)
 
 
-@pytest.mark.parametrize("stride", [2, 4])
+@pytest.mark.parametrize("stride", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_a_way_up_that_ends_early_enlarges_its_scores_bilinearly(stride):
     keras.utils.set_random_seed(0)
     model, images = backbone_unet("resnet", 4, decoder_width=4, stride=stride), pictures(1, 33, 47)

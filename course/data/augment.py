@@ -17,7 +17,7 @@ from course.data.cache import check_size, scaled
 class Augmentation:
     """What may be changed, and how far.
 
-    flip   mirror, in one case of two
+    flip   mirror left to right, in one case of two; with `turn`, this mirrors top to bottom as well
     turn   turn by 0, 90, 180 or 270 degrees
     zoom   largest magnification; the smallest is its inverse, and 1 leaves the size alone
     light  largest relative change of brightness and of contrast, from 0 to below 1
@@ -131,6 +131,7 @@ def _matrix(shape, size, quarter, mirrored, zoom, place):
     return np.column_stack([turn, start])
 
 
-# All that `course.training` does to a picture. In a training of minutes turns and light cost accuracy
-# (benchmarks/README.md, "The recipe"): they make harder a task that is not yet learned.
+# All that `course.training` does to a picture: it mirrors every other one left to right, by chance. In a
+# training of minutes turns and light cost accuracy (benchmarks/README.md, "The recipe"): they make harder
+# a task that is not yet learned.
 FLIPS = Augmentation(turn=False, zoom=1, light=0, color=0)

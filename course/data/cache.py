@@ -73,15 +73,20 @@ class Samples:
         return len(self.names)
 
     def __getitem__(self, key):
-        """``samples[i]`` or ``samples["016"]`` is ``(image, mask)``; a slice is Samples."""
+        """``samples[i]`` or ``samples["016"]`` is ``(image, mask)``.
+
+        Several rows are Samples: a slice, a list or array of numbers, or one boolean a picture.
+        A slice is a view, the others copy.
+        """
         if isinstance(key, str):
             if key not in self.names:
                 raise KeyError(
                     f"no picture is called {key!r} here; the names are {', '.join(self.names)}"
                 )
             key = self.names.index(key)
-        if isinstance(key, slice):
-            return Samples(self.names[key], self.images[key], self.masks[key])
+        if isinstance(key, slice) or np.ndim(key) > 0:
+            names = tuple(self.names[row] for row in np.arange(len(self))[key])
+            return Samples(names, self.images[key], self.masks[key])
         return self.images[key], self.masks[key]
 
     def split(self, part):
@@ -90,19 +95,21 @@ class Samples:
             raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
         rows = [i for i, name in enumerate(self.names) if part_of(name) == part]
         if rows and rows[-1] - rows[0] == len(rows) - 1:
-            return self[
-                rows[0] : rows[-1] + 1
-            ]  # a view: load_samples lays parts one behind the other
-        return Samples(tuple(self.names[row] for row in rows), self.images[rows], self.masks[rows])
+            # A view: load_samples lays parts one behind the other.
+            return self[rows[0] : rows[-1] + 1]
+        return self[rows]
 
-    def pixel_counts(self, classes=NUM_CLASSES):
+    def pixel_counts(self, classes=NUM_CLASSES, ignore=None):
         """Pixels of each class in each picture: (n, classes) int64.
 
-        The class weights of :mod:`course.losses` are made of them. Ids below 0
-        and from `classes` on raise a ValueError that names the picture.
+        The class weights of :mod:`course.losses` are made of them. Pixels of `ignore`, an id
+        or a tuple of ids, are not counted. Other ids below 0 and from `classes` on raise a
+        ValueError that names the picture.
         """
         counts = np.zeros((len(self), classes), np.int64)
         for name, mask, row in zip(self.names, self.masks, counts, strict=True):
+            if ignore is not None:
+                mask = mask[~np.isin(mask, ignore)]
             if mask.size and not 0 <= mask.min() <= mask.max() < classes:
                 raise ValueError(
                     f"Class ids go from 0 to {classes - 1}, but the mask of picture {name!r} has "

@@ -41,6 +41,10 @@ class Dataset:
     def names(self):
         return tuple(pair.name for pair in self.pairs)
 
+    def __iter__(self):
+        """The names, as of a dictionary; ``"016" in dataset`` asks them too."""
+        return iter(self.names)
+
     def __getitem__(self, name):
         """Picture and mask called `name` at full size: RGB ``(h, w, 3)`` and ids ``(h, w)``, uint8."""
         for pair in self.pairs:

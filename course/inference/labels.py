@@ -58,15 +58,16 @@ def predict(model, images, batch_size=8):
     return masks
 
 
-def confusion(model, samples, batch_size=8, ignore=UNLABELED):
+def confusion(model, samples, batch_size=8, ignore=UNLABELED, classes=NUM_CLASSES):
     """The confusion matrix of `model` over all `samples`, pooled: truth on rows.
 
-    Returns an int64 array ``(24, 24)`` for the functions of
-    :mod:`course.metrics`; pixels whose truth is `ignore` are not counted.
-    Errors are :func:`predict`'s.
+    Returns an int64 array ``(classes, classes)`` for the functions of
+    :mod:`course.metrics`; pixels whose truth is `ignore`, an id, several or
+    None, are not counted. Errors are :func:`predict`'s, and a ValueError for
+    an id that is none of the `classes`.
     """
-    total = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    total = np.zeros((classes, classes), np.int64)
     guesses = predict(model, samples.images, batch_size)
     for truth, guess in zip(samples.masks, guesses, strict=True):
-        total += metrics.confusion_matrix(truth, guess, ignore=ignore)
+        total += metrics.confusion_matrix(truth, guess, classes, ignore)
     return total

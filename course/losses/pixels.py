@@ -103,6 +103,11 @@ def ignored_ids(ignore):
     return () if ignore is None else tuple(int(i) for i in np.atleast_1d(ignore))
 
 
+def ignored_by(loss, otherwise=None):
+    """What `loss` leaves out: its `ignore`, or `ignore_class` of Keras's own; `otherwise` if it has neither."""
+    return getattr(loss, "ignore", getattr(loss, "ignore_class", otherwise))
+
+
 def spread(sample_weight, shape):
     """Weights (batch,) up to (batch, height, width, 1) as one float32 for each pixel, (n,)."""
     weight = aligned(ops.cast(sample_weight, "float32"), len(shape))

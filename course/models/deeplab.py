@@ -13,6 +13,7 @@ from keras import layers
 from course.classes import NUM_CLASSES
 from course.layers import ResizeLike
 from course.models.backbones import backbone, conv
+from course.models.backbones.registry import WIDTH
 
 ASPP_RATES = (6, 12, 18)  # on a map at stride 16
 EPSILON = 1e-5  # of the normalisation, as in the authors' code
@@ -20,7 +21,7 @@ EPSILON = 1e-5  # of the normalisation, as in the authors' code
 
 def deeplab_v1(
     name="vgg16",
-    width=64,
+    width=None,
     weights=None,
     classes=NUM_CLASSES,
     rate=12,
@@ -32,7 +33,8 @@ def deeplab_v1(
     ----------
     name, width, weights
         As :func:`course.models.backbones.backbone` takes them. The two
-        convolutions after the trunk have ``16·width`` channels.
+        convolutions after the trunk have ``16·width`` channels, 1024 after
+        one of ``keras.applications``.
     classes : int
     rate : int
         Of the 3×3 convolution after the trunk; 12 is the paper's
@@ -55,9 +57,10 @@ def deeplab_v1(
     """
     images = keras.Input((*size, 3), name="images")
     x = backbone(name, images, width, weights, output_stride=8)[8]
+    channels = 16 * (WIDTH if width is None else width)
     for layer, window, spread in (("fc6", 3, rate), ("fc7", 1, 1)):
         x = layers.Conv2D(
-            16 * width, window, padding="same", dilation_rate=spread, activation="relu", name=layer
+            channels, window, padding="same", dilation_rate=spread, activation="relu", name=layer
         )(x)
         x = layers.Dropout(0.5, name=f"drop{layer[-1]}")(x)
     return _score(images, x, classes, f"{name}_deeplab_v1")
@@ -65,7 +68,7 @@ def deeplab_v1(
 
 def deeplab_v3(
     name="resnet50",
-    width=64,
+    width=None,
     weights=None,
     classes=NUM_CLASSES,
     output_stride=16,
@@ -118,7 +121,7 @@ def deeplab_v3(
 
 def deeplab_v3plus(
     name="resnet50",
-    width=64,
+    width=None,
     weights=None,
     classes=NUM_CLASSES,
     output_stride=16,

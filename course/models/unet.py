@@ -98,7 +98,7 @@ def small_unet(width=16, depth=4, classes=NUM_CLASSES, skips=True, size=(None, N
 
 def backbone_unet(
     name="resnet50",
-    width=64,
+    width=None,
     weights=None,
     classes=NUM_CLASSES,
     decoder_width=16,

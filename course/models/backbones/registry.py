@@ -24,9 +24,10 @@ PRETRAINED = {
 }
 BACKBONES = (*OURS, *PRETRAINED)
 OUTPUT_STRIDES = (8, 16, 32)
+WIDTH = 64  # of ours, where none is named
 
 
-def backbone(name, images, width=64, weights=None, output_stride=32):
+def backbone(name, images, width=None, weights=None, output_stride=32):
     """Feature maps of pictures at strides 2 to `output_stride`, from the backbone called `name`.
 
     Parameters
@@ -41,9 +42,9 @@ def backbone(name, images, width=64, weights=None, output_stride=32):
     images : Keras tensor (batch, height, width, 3)
         RGB pictures, 0 to 255, of any size or of size None. They are scaled
         here as the network expects.
-    width : int
-        Channels of the first convolution of ours. The three from
-        ``keras.applications`` have the width they were published with.
+    width : int, optional
+        Channels of the first convolution of ours, 64 by default. The three from
+        ``keras.applications`` have the width they were published with, and take none.
     weights : None, "imagenet" or "scenes"
         Random; trained on ImageNet, which only the three from
         ``keras.applications`` have; or trained on the course's synthetic
@@ -66,8 +67,8 @@ def backbone(name, images, width=64, weights=None, output_stride=32):
     Raises
     ------
     ValueError
-        For a name that is not in ``BACKBONES``, weights it does not have, or
-        another output stride.
+        For a name that is not in ``BACKBONES``, weights it does not have, a width
+        where it has its own, or another output stride.
 
     References
     ----------
@@ -88,14 +89,20 @@ def backbone(name, images, width=64, weights=None, output_stride=32):
             f'Weights are None (random), "imagenet" or "scenes", not {weights!r}. To load a file, '
             "build the model first and call its load_weights."
         )
-    if weights == "scenes" and (name, width) != (shipped.NAME, shipped.WIDTH):
+    channels = WIDTH if width is None else width
+    if weights == "scenes" and (name, channels) != (shipped.NAME, shipped.WIDTH):
         raise ValueError(
             f'There are weights trained on scenes for "{shipped.NAME}" of width {shipped.WIDTH} '
-            f"alone, not for {name!r} of width {width}."
+            f"alone, not for {name!r} of width {channels}."
         )
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(f"The output stride is 8, 16 or 32, not {output_stride!r}.")
     if name in PRETRAINED:
+        if width is not None:
+            raise ValueError(
+                f"{name!r} has the width it was published with, so width={width!r} would change nothing. Leave "
+                f"the width out, or take one of the course's own: {', '.join(OURS)}."
+            )
         return PRETRAINED[name](images, weights, output_stride)
     if weights == "imagenet":
         raise ValueError(
@@ -103,7 +110,7 @@ def backbone(name, images, width=64, weights=None, output_stride=32):
             f"{', '.join(PRETRAINED)} have them; or say weights=None and train from scratch."
         )
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(images)
-    features = OURS[name](scaled, width, output_stride=output_stride)
+    features = OURS[name](scaled, channels, output_stride=output_stride)
     if weights == "scenes":
         shipped.load(keras.Model(images, list(features.values())))
     return features
