@@ -19,6 +19,9 @@ REAL_DATA = Path(
     or Path(__file__).resolve().parents[2] / "shared" / "data" / "semantic-drone-dataset"
 )
 
+# Begun first: at the end of `make test-fast`, one core would wait for the other.
+LONGEST = ("test_training", "test_unet", "test_deeplab", "test_backbones")
+
 # Where pictures, masks and the class file lie, and what a mask's pixels hold.
 KAGGLE = "dataset/semantic_drone_dataset"
 LAYOUTS = {
@@ -61,6 +64,10 @@ LAYOUTS = {
 def pytest_configure():
     """Ctrl-C interrupts, also where a shell's `&` has told us to ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,37 +28,47 @@ def stubs(assignment):
     return {cell.name: author.stub(cell.source) for cell in assignment.solutions}
 
 
-def run(assignment, answers, only=None):
+def run(assignment, answers):
     """Run the cells one after the other as a notebook would.
 
     Parameters
     ----------
     answers : dict
         Grade id of a solution cell → source.
-    only : str, optional
-        The grade id of a task: run its checks alone.
 
     Returns
     -------
     dict
         Grade id of a check cell → None if it passed, else the exception.
     """
-    names, outcomes = {"__name__": "__main__"}, {}
-    wanted = checks_of(assignment, only) if only else [cell.name for cell in assignment.checks]
-    for number, cell in enumerate(assignment.cells):
-        if cell.role == "check" and cell.name not in wanted:
-            continue
+    return dict(_outcomes(assignment.cells, answers))
+
+
+def loses(assignment, answers, task):
+    """Whether the answer to `task` loses points; only what that needs is run.
+
+    That is no other task's check, and nothing after the first check that fails.
+    """
+    checks = checks_of(assignment, task)
+    cells = [cell for cell in assignment.cells if cell.role != "check" or cell.name in checks]
+    last = max(number for number, cell in enumerate(cells) if cell.name in checks)
+    outcomes = _outcomes(cells[: last + 1], answers)
+    return any(status(error) not in ("right", "not attempted") for _, error in outcomes)
+
+
+def _outcomes(cells, answers):
+    """Run cells; yields the grade id of each check cell and its exception or None."""
+    names = {"__name__": "__main__"}
+    for number, cell in enumerate(cells):
+        error = None
         try:
             _execute(answers.get(cell.name, cell.source), f"<cell {number}>", names)
-        except Exception as error:
+        except Exception as raised:
             if cell.role == "given":
                 raise
-            if cell.role == "check":
-                outcomes[cell.name] = error
-        else:
-            if cell.role == "check":
-                outcomes[cell.name] = None
-    return outcomes
+            error = raised
+        if cell.role == "check":
+            yield cell.name, error
 
 
 def checks_of(assignment, task):

@@ -126,13 +126,14 @@ for name, devices in ("one", None), ("two", TWO):
     InterruptedInEpoch3.at = 3
     found[name] = {
         "whole": run(devices),
-        "even": run(devices, validation=6),
-        "dice": run(devices, loss=SoftDice()),
+        "dice": run(devices, validation=6, loss=SoftDice()),
         "first": run(devices, augment=InterruptedInEpoch3(), folder=state),
         "resumed": run(devices, augment=InterruptedInEpoch3(), folder=state),
         "normalized": run(devices, layers.BatchNormalization(momentum=0.5)),
-        "stateful": run(devices, layers.BatchNormalization(momentum=0.5), layers.Dropout(0.2)),
     }
+# On two devices dropout draws other numbers than on one: there is nothing to compare.
+normalization, dropout = layers.BatchNormalization(momentum=0.5), layers.Dropout(0.2)
+found["two"]["stateful"] = run(TWO, normalization, dropout)
 json.dump(found, sys.stdout)
 """
 
@@ -149,6 +150,7 @@ def found(request):
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "COURSE_PROGRESS": "0",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # most of the time goes into compiling
     }
     process = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES],
@@ -163,7 +165,7 @@ def found(request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["whole", "even", "dice"])
+@pytest.mark.parametrize("run", ["whole", "dice"])
 def test_two_devices_have_the_curves_and_weights_of_one(found, run):
     one, two = found["one"][run], found["two"][run]
     assert one["curves"].keys() == {"loss", "mean_iou", "val_loss", "val_mean_iou"}
@@ -188,7 +190,7 @@ def test_training_says_on_how_many_devices(found):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["whole", "even", "normalized", "stateful"])
+@pytest.mark.parametrize("run", ["whole", "dice", "normalized", "stateful"])
 def test_the_metric_counts_the_pictures_of_all_devices_once(found, run):
     # The model that is left has the best epoch's weights, and predicts on one device.
     two = found["two"][run]
