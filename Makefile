@@ -9,9 +9,9 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
 # Stored outputs are of the synthetic scenes at the smallest scale; so are the tests that compare them.
 STORED := COURSE_DATA=synthetic COURSE_SCALE=smoke COURSE_PROGRESS=0
-# Backwards: 00 to 02 take seconds, so at the end neither core waits long for the other.
+# Last lesson first: 00 to 02 take seconds, so at the end of a run neither core waits long for the other.
 LESSONS := $(shell ls -r notebooks/[0-9]*.ipynb)
-# In the order given: by number of tests, the few that take minutes would come last, on one core.
+# In the order given (tests/conftest.py puts the longest modules first): by number of tests, the few that take minutes would come last, on one core.
 PYTEST := $(STORED) $(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=600
 BACKENDS ?= jax torch
@@ -44,7 +44,7 @@ lab: $(READY) ## open the lessons in JupyterLab
 	$(VENV)/bin/jupyter lab notebooks
 
 test: $(READY) ## everything: unit tests, notebook form, every lesson under nbval
-	$(PYTEST) $(NBVAL) --ignore=tests/attacks tests $(LESSONS) notebooks/solutions
+	$(PYTEST) $(NBVAL) --ignore=tests/attacks tests notebooks/solutions $(LESSONS)
 
 test-fast: $(READY) ## the unit tests that take seconds
 	$(PYTEST) -m "not slow and not kernels" tests

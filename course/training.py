@@ -85,16 +85,17 @@ def fit(
     train, validation : course.data.Samples
     epochs, batch_size : int
     learning_rate : float
-        From which it falls: epoch e of n, counted from 0, has ``learning_rate · (1 + cos(π·e/n)) / 2``,
-        one rate for all its steps, and of four epochs and more the first has a quarter of that.
+        Epoch e of n, counted from 0, takes all its steps at ``learning_rate · (1 + cos(π·e/n)) / 2``;
+        of four epochs and more, the first at a quarter of that.
     loss : keras.losses.Loss, optional
         :func:`weighted_cross_entropy` of `train` by default. The mean IoU leaves out what it ignores:
         its `ignore`, or the `ignore_class` of one of Keras's own.
     ignore : int or tuple of int, optional
         Pixels with this true id are neither trained on nor measured; None counts all. By default 0,
         the course's `unlabeled`: where 0 is a class of yours, pass None, or the id that marks what
-        has no class. A `loss` that says what it ignores decides instead; of one that does not, only
-        the mean IoU goes by this.
+        has no class. A `loss` that says what it ignores decides instead (Keras's
+        `SparseCategoricalCrossentropy` says None, unless it was given an `ignore_class`); of one
+        that does not, only the mean IoU goes by this.
     augment : callable or None
         ``(image, mask, rng)`` to a changed pair, as :class:`course.data.Augmentation`. By default half
         of the pictures are mirrored left to right, and no more: in trainings of ten minutes
@@ -218,7 +219,7 @@ def _description(model, batches, validation, epochs, learning_rate, loss, ignore
         "learning rate": float(learning_rate),
         "loss": getattr(loss, "name", str(loss)),
         "settings of the loss": _fingerprint(settings),
-        "ignored ids": list(ignored_ids(ignore)),
+        "ignored ids": sorted(set(ignored_ids(ignore))),
         "seed": int(batches.seed),
         "parameters": model.count_params(),
     }
@@ -263,23 +264,24 @@ def _check_ids(samples, classes, ignore):
 
 
 def _check_classes(samples, ignore):
-    """Raise where one class alone counts: to paint it everywhere would score 1, and teach nothing."""
+    """Raise where one class alone counts, or none: there is nothing to learn, and one everywhere scores 1."""
     found = set()
     for mask in samples.masks:
         found.update(np.setdiff1d(mask, ignored_ids(ignore)).tolist())
         if len(found) > 1:  # mostly in the first mask: not all need be looked at
             return
-    if found:
-        remedy = "Add pictures that show another."
-        if ignored_ids(ignore):
-            remedy = (
-                f"If {ignore!r}, which is ignored, is a class of yours, pass ignore=None, or the id of pixels "
-                "without a class; if you hand in a loss, build it so."
-            )
-        raise ValueError(
-            f"Of the training masks one class alone counts, {found.pop()}: a network that paints it everywhere "
-            f"would score 1.0. {remedy}"
+    remedy = "Add pictures that show another."
+    if ignored_ids(ignore):
+        remedy = (
+            f"If what is ignored, {ignore!r}, is a class of yours, pass ignore=None, or the id of pixels "
+            "without a class; if you hand in a loss, build it so."
         )
+    if not found:
+        raise ValueError(f"In the training masks no pixel counts: all are ignored. {remedy}")
+    raise ValueError(
+        f"In the training masks only one class counts, {found.pop()}: a network that paints it everywhere "
+        f"would score 1.0. {remedy}"
+    )
 
 
 def _check_batch(model, size):
@@ -388,11 +390,11 @@ class _Keeper(keras.callbacks.Callback):
                 self._load(model, saved)
                 return
             differences = [
-                f"{name} {saved['run'][name]} there, {here} here"
+                f"{name} {saved['run'].get(name, 'not known')} there, {here} here"
                 for name, here in self.run.items()
-                if saved["run"][name] != here
+                if saved["run"].get(name, "not known") != here
             ]
-        except (OSError, LookupError, TypeError, ValueError) as error:
+        except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"The state of training in {self.folder} cannot be read: {error}\n"
                 "Delete this folder to start over, or name another."

@@ -460,18 +460,20 @@ def test_a_class_0_of_ones_own_is_learned_and_measured():
     """Without `ignore`, road everywhere would be right."""
     samples, model = two_classes(), make_model()
     with pytest.raises(
-        ValueError, match=r"one class alone counts, 1: .*If 0, which is .*ignore=None"
+        ValueError, match=r"only one class counts, 1: .*If what is ignored, 0, .*ignore=None"
     ):
         fit(model, samples, epochs=1)
-    with pytest.raises(ValueError, match="one class alone"):
+    with pytest.raises(ValueError, match="only one class"):
         fit(model, samples, epochs=1, loss=CrossEntropy())
     history = fit(model, samples, samples, epochs=1, ignore=None)
     assert (model.loss.class_weights[:2] > 0).all()
     expected = metrics.mean_iou(confusion(model, samples, ignore=None))
     assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
     road = Samples(samples.names, samples.images, np.ones_like(samples.masks))
-    with pytest.raises(ValueError, match="one class alone counts, 1: .*Add pictures"):
+    with pytest.raises(ValueError, match="only one class counts, 1: .*Add pictures"):
         fit(model, road, epochs=1, ignore=None)
+    with pytest.raises(ValueError, match="no pixel counts: all are ignored"):
+        fit(model, road, epochs=1, ignore=1)
 
 
 def test_ids_outside_of_the_classes_can_be_ignored_without_a_loss():
@@ -488,10 +490,7 @@ def test_what_a_loss_ignores_is_not_overruled():
     samples = make_samples(1)
     with pytest.raises(ValueError, match="ignore is 255, but cross_entropy ignores 0"):
         fit(make_model(), samples, epochs=1, loss=CrossEntropy(), ignore=255)
-    model = make_model()
-    training.compile(model, samples, loss=CrossEntropy(ignore=255), ignore=(255,))
-    training.compile(model, samples, loss=CrossEntropy(ignore=255))
-    training.compile(model, samples, loss=Sum([keras.losses.MeanSquaredError()]), ignore=None)
+    fit(make_model(), samples, epochs=1, loss=CrossEntropy(ignore=255), ignore=(255,))
 
 
 def test_a_run_with_another_loss_is_another_run(tmp_path):
@@ -509,6 +508,16 @@ def test_a_run_on_other_pictures_is_another_run(tmp_path):
     others = Samples(("a", "b"), samples.images, samples.masks)
     with pytest.raises(ValueError, match="another run: pictures' names"):
         fit(make_model(), others, epochs=1, folder=tmp_path)
+
+
+def test_a_run_of_an_older_version_is_another_run(tmp_path):
+    samples, state = make_samples(2), tmp_path / "history.json"
+    fit(make_model(), samples, epochs=1, folder=tmp_path)
+    saved = json.loads(state.read_text())
+    del saved["run"]["ignored ids"]
+    state.write_text(json.dumps(saved))
+    with pytest.raises(ValueError, match=r"another run: ignored ids not known there, \[0\] here"):
+        fit(make_model(), samples, epochs=1, folder=tmp_path)
 
 
 def test_a_run_judged_on_other_pictures_is_another_run(tmp_path):

@@ -131,7 +131,7 @@ def _matrix(shape, size, quarter, mirrored, zoom, place):
     return np.column_stack([turn, start])
 
 
-# All that `course.training` does to a picture: it mirrors every other one left to right, by chance. In a
+# All that `course.training` does to a picture: mirror it left to right, with a chance of one half. In a
 # training of minutes turns and light cost accuracy (benchmarks/README.md, "The recipe"): they make harder
 # a task that is not yet learned.
 FLIPS = Augmentation(turn=False, zoom=1, light=0, color=0)

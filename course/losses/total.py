@@ -15,8 +15,9 @@ class Sum(keras.losses.Loss):
 
     Parameters
     ----------
-    losses : sequence of PixelLoss
-        All leave out the same pixels.
+    losses : sequence of keras.losses.Loss
+        Those that say what they leave out (`ignore`, or `ignore_class` of Keras's own) all leave
+        out the same pixels.
     weights : sequence of float, optional
         What each is multiplied with, ``Sum([CrossEntropy(), SoftDice()], [1, 0.5])``;
         1 by default.
