@@ -149,6 +149,14 @@ def unet():
     return by_seed("unet-synthetic-smoke", "model", kinds, scores, epochs=6)
 
 
+@table("fcn on photographs")
+def fcn_real():
+    keys = ["mIoU", "fwIoU", "accuracy", "boundary F"]
+    found = rows("fcn-real-laptop")
+    lines = [[f"FCN-{row['stride']}s", *(score(row[k]) for k in keys)] for row in found]
+    return markdown(["", *keys], lines)
+
+
 @table("unet on photographs")
 def unet_real():
     keys = ["mIoU", "fwIoU", "accuracy", "boundary F", "rare IoU"]
