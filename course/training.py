@@ -254,7 +254,7 @@ def _check_ids(samples, classes, ignore):
         if mask.max() < classes and (mask.dtype.kind == "u" or mask.min() >= 0):
             continue
         wrong = mask[(mask < 0) | (mask >= classes)]
-        wrong = np.setdiff1d(wrong, [] if ignore is None else ignore)
+        wrong = np.setdiff1d(wrong, ignored_ids(ignore))
         if len(wrong):
             raise ValueError(
                 f"The mask of {name} holds the id {wrong[0]}, but the network has {classes} classes, 0 to "
