@@ -5,6 +5,7 @@ device, and which *scale* to work at. Lessons call :func:`setup` first.
 """
 
 import contextlib
+import faulthandler
 import functools
 import importlib.util
 import logging
@@ -349,7 +350,8 @@ def filtered_stderr(chatter=_CHATTER):
     """Hold back file descriptor 2, then pass on all of it that is not known chatter.
 
     Native libraries write to the descriptor itself, so replacing
-    ``sys.stderr`` would not catch them.
+    ``sys.stderr`` would not catch them. Where one ends the process, Python's
+    traceback is all that is left.
     """
     try:
         sys.stderr.flush()
@@ -360,9 +362,16 @@ def filtered_stderr(chatter=_CHATTER):
         return
     with held:
         os.dup2(held.fileno(), 2)
+        # What is held back is lost where a library ends the process, by an instruction that the
+        # processor lacks, say: at least the place is told then.
+        telling = not faulthandler.is_enabled()
+        if telling:
+            faulthandler.enable(saved)
         try:
             yield
         finally:
+            if telling:
+                faulthandler.disable()
             with contextlib.suppress(Exception):
                 sys.stderr.flush()
             os.dup2(saved, 2)

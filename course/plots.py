@@ -246,7 +246,8 @@ def learning_curves(histories, curves=("loss", "val_loss", "mean_iou", "val_mean
         ax.set(xlabel="epoch", ylabel=what)
         ax.set_title(f"{what[0].upper()}{what[1:]} over training", fontsize=10)
         ax.grid(alpha=0.3)
-    axes[0].legend(fontsize=7, frameon=False)
+    if axes[0].lines:  # none where training was interrupted in its first epoch
+        axes[0].legend(fontsize=7, frameon=False)
     return axes
 
 

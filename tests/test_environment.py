@@ -316,6 +316,14 @@ def run(code, **variables):
     )
 
 
+def test_a_library_that_ends_the_process_leaves_the_place():
+    code = "import os; from course.environment import filtered_stderr as f\nwith f(): os.abort()"
+    result = run(code)
+    assert result.returncode < 0
+    assert "Fatal Python error: Aborted" in result.stderr
+    assert "line 2" in result.stderr
+
+
 def test_importing_the_course_loads_no_framework():
     result = run(
         "import sys, course, course.classes, course.data\n"

@@ -164,6 +164,12 @@ def test_class_bars_leave_absent_classes_out():
     assert ax.transData.transform(top.get_xy())[1] > ax.transData.transform(bottom.get_xy())[1]
 
 
+def test_learning_curves_of_a_training_without_an_epoch_are_empty(recwarn):
+    axes = plots.learning_curves({"interrupted": History()})
+    assert not any(ax.lines for ax in axes)
+    assert not recwarn.list
+
+
 def test_learning_curves_validation_solid_training_dashed():
     full = History(
         {"loss": [2, 1], "mean_iou": [0.1, 0.2], "val_loss": [2, 1.5], "val_mean_iou": [0.1, 0.3]}
