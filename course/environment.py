@@ -350,8 +350,8 @@ def filtered_stderr(chatter=_CHATTER):
     """Hold back file descriptor 2, then pass on all of it that is not known chatter.
 
     Native libraries write to the descriptor itself, so replacing
-    ``sys.stderr`` would not catch them. Where one ends the process, Python's
-    traceback is all that is left.
+    ``sys.stderr`` would not catch them. If one of them crashes the process, only
+    Python's traceback is left.
     """
     try:
         sys.stderr.flush()
@@ -362,12 +362,12 @@ def filtered_stderr(chatter=_CHATTER):
         return
     with held:
         os.dup2(held.fileno(), 2)
-        # What is held back is lost where a library ends the process, by an instruction that the
-        # processor lacks, say: at least the place is told then.
+        # If a library ends the process, say by an instruction that the processor lacks, what is
+        # held back is lost. Tell at least where it happened.
         telling = not faulthandler.is_enabled()
-        if telling:
-            faulthandler.enable(saved)
         try:
+            if telling:
+                faulthandler.enable(saved)
             yield
         finally:
             if telling:

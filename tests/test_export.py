@@ -53,6 +53,7 @@ def test_there_and_back(model, images, tmp_path, name, bits):
 
 
 @only_tensorflow
+@pytest.mark.slow
 def test_8_bits_of_a_random_network(images, tmp_path):
     keras.utils.set_random_seed(0)
     model = scramble(small_unet(8, depth=3))

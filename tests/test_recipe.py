@@ -69,6 +69,7 @@ def test_a_run_is_as_its_recipe_says(monkeypatch):
     assert environment.precision() == before  # what is trained next in this process is not touched
 
 
+@pytest.mark.slow
 def test_an_epoch_is_all_its_batches(monkeypatch):
     # A clock that only training moves: a second a step of the first recipe, three of the second.
     clock = [0.0]
@@ -129,6 +130,7 @@ def test_what_is_changed_at_random(change):
         assert bool(set(found) - as_they_are) == (change == "flips alone")
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_what_is_scored():
     last, _ = recipe.train(SMALL, Tiny(), epochs=1, seed=0)
     model, _ = recipe.train(replace(SMALL, average=0.5), Tiny(), epochs=1, seed=0)

@@ -220,6 +220,7 @@ def test_other_bytes_of_a_boolean_are_true_and_nothing_else():
     assert got.view("u1").tolist() == [0, 1, 1]
 
 
+@pytest.mark.slow
 def test_mutated_bytes_give_a_plain_value_or_NotPlain():
     """Bytes flipped, cut, doubled and put in, 20 000 times: nothing but NotPlain is raised."""
     rng = np.random.default_rng(5)
