@@ -1,5 +1,7 @@
 """The checks that exercises call: strict about kind and shape before values, and told in words."""
 
+import linecache
+
 import numpy as np
 import pytest
 
@@ -214,6 +216,15 @@ def test_code_that_stopped_says_where(check):
     assert raised.value.got == (
         "your code stopped with ZeroDivisionError: division by zero (line 2: `a / b`)"
     )
+
+
+def test_the_call_that_stopped_is_named_without_its_comma(check, monkeypatch):
+    source = "close(\n    answer(0),\n    1,\n)\n"
+    lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
+    monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
+    with pytest.raises(CodeStopped) as raised, check("task"):
+        exec(compile(source, "<cell 1>", "exec"), {"answer": lambda n: 1 / n, "close": print})
+    assert raised.value.case == "the call `answer(0)`"
 
 
 def test_a_failure_passes_through_as_it_is(check):

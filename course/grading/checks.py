@@ -133,7 +133,7 @@ class Check:
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)
         calls = _frames(raised)
-        case = f"the call `{calls[0][1][:160]}`" if calls else "a call of your function"
+        case = f"the call `{calls[0][1][:160].rstrip(',')}`" if calls else "a call of your function"
         return CodeStopped(self._task, case, error)
 
     def rng(self):

@@ -132,7 +132,7 @@ def pair_files(pictures, masks):
         "the picture comes back as floats from 0 to 1": prepare(
             light="picture = np.clip(picture * light, 0, 255) / 255"
         ),
-        "light falls on the mask too (hidden only)": prepare(
+        "light falls on the mask too": prepare(
             light="picture, mask = (np.clip(a * light, 0, 255).astype('uint8') for a in (picture, mask))"
         ),
         "clockwise": prepare(
@@ -164,14 +164,14 @@ def prepare(picture, mask, size, mirror, turns, light):
         ),
         "the last digit only": place(lot="zlib.crc32((salt + place).encode()) % 10 * 10"),
         "a number has three digits (hidden only)": place(place="name[:-4]"),
-        "validation up to its own share, not on top of test (hidden only)": place(
+        "validation up to its own share, not on top of test": place(
             upper="validation"
         ),
         "one lot too many for each part (hidden only)": place(below="<="),
         "a place has one hyphen at most (hidden only)": place(
             place='"-".join(name.split("-")[: min(2, name.count("-"))])'
         ),
-        "shares of the lesson (hidden only)": place()
+        "shares of the lesson": place()
         .replace("lot < test +", "lot < 10 +")
         .replace("+ validation", "+ 20"),
     },

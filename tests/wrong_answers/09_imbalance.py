@@ -252,7 +252,7 @@ def at_new_shares(logits, old, new):
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 """,
-        "shares of zero give nan (hidden tests only)": """
+        "shares of zero give nan": """
 def at_new_shares(logits, old, new):
     with np.errstate(all="ignore"):
         scores = logits + np.log(new / old)

@@ -242,7 +242,7 @@ def decoder(deep_shape, low_shape, channels, narrow, classes):
     x = layers.Conv2D(classes, 1)(conv(conv(x, channels, 3), channels, 3))
     return keras.Model([deep, low], layers.Resizing(*low_shape[:2])(x))
 """,
-        "always four times (hidden tests only)": """
+        "always four times": """
 def decoder(deep_shape, low_shape, channels, narrow, classes):
     deep, low = keras.Input(deep_shape), keras.Input(low_shape)
     enlarged = layers.UpSampling2D(4, interpolation="bilinear")(deep)
@@ -250,7 +250,7 @@ def decoder(deep_shape, low_shape, channels, narrow, classes):
     x = conv(conv(x, channels, 3), channels, 3)
     return keras.Model([deep, low], layers.Conv2D(classes, 1)(x))
 """,
-        "enlarged without interpolation (hidden tests only)": """
+        "enlarged without interpolation": """
 def decoder(deep_shape, low_shape, channels, narrow, classes):
     deep, low = keras.Input(deep_shape), keras.Input(low_shape)
     enlarged = layers.Resizing(*low_shape[:2], interpolation="nearest")(deep)
