@@ -164,9 +164,7 @@ def prepare(picture, mask, size, mirror, turns, light):
         ),
         "the last digit only": place(lot="zlib.crc32((salt + place).encode()) % 10 * 10"),
         "a number has three digits (hidden only)": place(place="name[:-4]"),
-        "validation up to its own share, not on top of test": place(
-            upper="validation"
-        ),
+        "validation up to its own share, not on top of test": place(upper="validation"),
         "one lot too many for each part (hidden only)": place(below="<="),
         "a place has one hyphen at most (hidden only)": place(
             place='"-".join(name.split("-")[: min(2, name.count("-"))])'
