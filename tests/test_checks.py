@@ -69,7 +69,19 @@ UNLIKE = {
     "infinity of the other sign": (np.array([1, -INF]), np.array([1, INF]), "1 of 2 entries"),
     "None": (None, X, "is a `return` missing?"),
     "a shorter list": ([1.0], [1.0, 2.0], "2 entries were expected, not 1"),
-    "an entry of a list": ([1.0, 3.0], [1.0, 2.0], "entry 1 differs"),
+    "an entry of a list": ([1.0, 3.0], [1.0, 2.0], "entry 1 differs: 2.0 expected, 3.0 got"),
+    "an entry of an entry": (
+        [(0, 1)],
+        [(0, 2)],
+        "entry 0, in it entry 1 differs: 2 expected, 1 got",
+    ),
+    "a text in a list": (["abc"], ["abd"], "entry 0 differs: 'abd' expected, 'abc' got"),
+    "the end of a long text": (
+        ["a" * 90],
+        ["a" * 90 + "."],
+        f"'…{'a' * 20}.' expected, '…{'a' * 20}' got",
+    ),
+    "None in a list": ([None], [True], "entry 0 differs: True expected, None got"),
     "a text for a list": ("ab", ["a", "b"], "a list or tuple was expected"),
     "other keys": ({"a": 1}, {"a": 1, "b": 2}, "the keys a, b was expected"),
     "a value of a dictionary": ({"a": 1}, {"a": 2}, "'a' differs"),
@@ -225,6 +237,18 @@ def test_the_call_that_stopped_is_named_without_its_comma(check, monkeypatch):
     with pytest.raises(CodeStopped) as raised, check("task"):
         exec(compile(source, "<cell 1>", "exec"), {"answer": lambda n: 1 / n, "close": print})
     assert raised.value.case == "the call `answer(0)`"
+
+
+def test_a_call_that_stopped_says_its_case_and_where_to_look(check, monkeypatch):
+    source = "got = answer(0)\ncheck.equal(got, 1, 'a zero', look='what is 1 / 0?')\n"
+    lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
+    monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
+    with pytest.raises(CodeStopped) as raised, check("task"):
+        exec(compile(source, "<cell 1>", "exec"), {"answer": lambda n: 1 / n, "check": check})
+    assert raised.value.case == "a zero"
+    assert raised.value.look == (
+        "the line named above, in the call `got = answer(0)`. For this case: what is 1 / 0?"
+    )
 
 
 def test_a_failure_passes_through_as_it_is(check):

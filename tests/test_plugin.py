@@ -239,6 +239,75 @@ def test_what_a_student_made_comes_back_to_them_out_of_a_list(grade):
     assert statuses(grade((both, check("task1", call)))) == ["right"]
 
 
+# Where a call did not come back
+
+
+@pytest.mark.parametrize(
+    ("last", "status"), [("raise ValueError(x)", "error"), ("while True: pass", "stopped")]
+)
+def test_a_call_that_does_not_come_back_is_named_by_the_case_it_was_made_for(grade, last, status):
+    answer = f"def third(x):\n    if x == {SECRET}:\n        {last}\n    return 3 * x"
+    seen = "check.equal(third(2), 6, 'two')"
+    rows = [f"for size, x in (('small', 4), ('large', {SECRET})):", "    got = third(x)"]
+    rows += ["    check.equal(got, 3 * x, f'a {size} number', look='three times')"]
+    loop = "\n    ".join(rows)
+    tasks = grade(
+        (answer, check("task1", seen, loop)), (answer, check("task2", loop)), cell_seconds=2
+    )
+    assert statuses(tasks) == [status] * 2
+    hidden, visible = (task["failure"] for task in tasks)
+    raised = ", where your code raised ValueError" if status == "error" else ""
+    assert hidden == {"case": f"a large number{raised}", "hidden": True}
+    assert visible["case"] == "a large number"
+    assert visible["look"].endswith("three times")
+    assert SECRET not in repr(tasks[0] | {"source": ""})
+
+
+@pytest.mark.parametrize(
+    "kind", ["type(str(x), (KeyError,), {})", "type(str(x), (Exception,), {})"]
+)
+def test_of_an_exception_in_a_hidden_case_its_built_in_kind_alone_is_told(grade, kind):
+    answer = f"def same(x):\n    if x == {SECRET}:\n        raise {kind}(x)\n    return x"
+    hidden = f"check.equal(same({SECRET}), 0, 'a number')"
+    (task,) = grade((answer, check("task1", "check.equal(same(2), 2, 'two')", hidden)))
+    raised = ", where your code raised KeyError" if "KeyError" in kind else ""
+    assert task["failure"] == {"case": f"a number{raised}", "hidden": True}
+
+
+# What a function does to its arguments
+
+CHANGES = {
+    "an array": ("def total(x):\n    x += 1\n    return x.sum() - x.size", "np.arange(3)"),
+    "a list": ("def total(x):\n    return sum(x.pop() for _ in range(3))", "[0, 1, 2]"),
+    "an entry of a list": (
+        "def total(x):\n    x[0] += 1\n    return x[0].sum() - 3",
+        "[np.arange(3)]",
+    ),
+    "by name": ("def total(x):\n    return sum(x.pop() for _ in range(3))", "x=[0, 1, 2]"),
+    "beyond what can cross": (
+        "def total(x):\n    x.append(np.zeros(2**24))\n    return 3",
+        "[0, 1, 2]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "given"), CHANGES.values(), ids=CHANGES)
+def test_who_changes_an_argument_is_told_and_loses_nothing(grade, answer, given):
+    seen = check("task1", f"check.equal(total({given}), 3, 'a sum')")
+    unseen = check("task2", "check.equal(1, 1, 'one')", f"check.equal(total({given}), 3, 'a sum')")
+    keeps = (
+        "def keep(x):\n    x = x + 1\n    return x",
+        check("task3", "check.equal(keep(1), 2, 'one')"),
+    )
+    tasks = grade((answer, seen), (answer, unseen), keeps)
+    assert statuses(tasks) == ["right"] * 3
+    assert [("changed what it was given" in task["message"]) for task in tasks] == [
+        True,
+        True,
+        False,
+    ]
+
+
 # Time
 
 

@@ -111,7 +111,8 @@ def test_a_wrong_answer_is_told_what_was_expected_and_where_it_looked(grade, rig
     raising = task_of(grade(right | {TASK: f"def {name}(*a, **k):\n    raise KeyError('roof')"}))
     assert raising["status"] == "error"
     assert "KeyError: 'roof' (line 2: `raise KeyError('roof')`)" in raising["failure"]["got"]
-    assert name in raising["failure"]["case"]
+    assert raising["failure"]["case"] == failure["case"]
+    assert f"{name}(" in raising["failure"]["look"]
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """The student's side of the boundary: runs in their kernel, calls their functions by name.
 
 Nothing here is trusted by the other side. A request is a plain value ``[what, name, arguments,
-named arguments]``; the answer is ``["value", value]``, ``["error", names, message, where]`` or
+named arguments]``; the answer is ``["value", value, changed]``, where `changed` says whether plain
+arguments are not what they were before the call, ``["error", names, message, where]`` or
 ``["kind", kind]``.
 """
 
@@ -31,14 +32,16 @@ def _do(what, name, arguments, named):
             return ["kind", "absent"]
         value = names[name]
         if callable(value):
-            return ["value", _hold(value)]
-        return ["value", _shareable(value)]
+            return ["value", _hold(value), False]
+        return ["value", _shareable(value), False]
     function = _kept(name) if isinstance(name, int) else names[name]
     if what == "predict":
         function = function.predict
     arguments = [_restore(value, names) for value in arguments]
     named = {key: _restore(value, names) for key, value in named.items()}
-    return ["value", _shareable(function(*arguments, **named))]
+    before = _bytes([arguments, named])
+    result = _shareable(function(*arguments, **named))
+    return ["value", result, _bytes([arguments, named]) != before]
 
 
 def _names():
@@ -56,6 +59,14 @@ def _shareable(value):
     """`value` as it crosses: plain, or held here and known by a number."""
     result = values.plain(value)
     return _hold(value) if isinstance(result, values.Opaque) else result
+
+
+def _bytes(value):
+    """`value` as it would cross, to compare; None where it became too large for that."""
+    try:
+        return values.encode(value)
+    except values.NotPlain:
+        return None
 
 
 def _kept(handle):

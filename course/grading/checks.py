@@ -13,13 +13,13 @@ student's kernel, and the student's functions are called across the boundary.
 
 import builtins
 import contextlib
-import linecache
 import re
 import warnings
 import zlib
 
 import numpy as np
 
+from . import cases
 from .values import KINDS, Given, Opaque, plain
 
 SHOWN = 24
@@ -86,10 +86,15 @@ class CodeStopped(CheckFailed):
 
     status = "error"
 
-    def __init__(self, task, case, error):
-        got = f"your code stopped with {error}"
-        super().__init__(task, case, "a value", got, "the line named above; try it on its own")
-        self.error = error
+    def __init__(self, task, error, case="", call="", look=""):
+        """`error` (StudentError) stopped the call `call`, made for `case`; "" where not known."""
+        next_look = "the line named above; try it on its own"
+        if case and call:
+            next_look = f"the line named above, in the call `{call}`"
+        next_look += f". For this case: {look}" if case and look else ""
+        known = case or (f"the call `{call}`" if call else "a call of your function")
+        super().__init__(task, known, "a value", f"your code stopped with {error}", next_look)
+        self.error, self.named = error, bool(case)
 
 
 class Check:
@@ -125,16 +130,15 @@ class Check:
 
     def _verdict(self, error):
         """A CheckFailed for an exception that came out of a check cell."""
-        if isinstance(error, NameError) and not isinstance(error, StudentError):
-            frames = _frames(error)
-            if len(frames) < 2 and error.name:
-                return NotAttempted(self._task, f"`{error.name}` is not defined", error.name)
+        name = error.name if isinstance(error, NameError) else None
+        if name and len(cases.frames(error)) < 2:  # the check cell's own; theirs has a frame more
+            return NotAttempted(self._task, f"`{name}` is not defined", name)
         raised, error = error, student_error(error)
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)
-        calls = _frames(raised)
-        case = f"the call `{calls[0][1][:160].rstrip(',')}`" if calls else "a call of your function"
-        return CodeStopped(self._task, case, error)
+        call = "".join(cases.line(frame) for frame in cases.frames(raised)[:1])[:160].rstrip(",")
+        case, look = cases.tried(raised)
+        return CodeStopped(self._task, error, case, call, look)
 
     def rng(self):
         """A random generator (numpy.random.Generator) of this task, and of this student."""
@@ -223,9 +227,15 @@ def difference(got, expected, rtol=0, atol=0):
         if not isinstance(got, list | tuple) or isinstance(got, Opaque | Given):
             return "; a list or tuple was expected"
         if len(got) != len(expected):
-            return f"; {len(expected)} entries were expected, not {len(got)}"
-        faults = (difference(g, e, rtol, atol) for g, e in zip(got, expected, strict=True))
-        return next((f"; entry {i} differs{fault}" for i, fault in enumerate(faults) if fault), "")
+            wanted = "one entry was" if len(expected) == 1 else f"{len(expected)} entries were"
+            return f"; {wanted} expected, not {len(got)}"
+        for i, (one, other) in enumerate(zip(got, expected, strict=True)):
+            fault = difference(one, other, rtol, atol)
+            if fault.startswith("; entry"):
+                return f"; entry {i}, in it{fault[1:]}"
+            if fault:
+                return f"; entry {i} differs" + (_apart(one, other) if fault == "." else fault)
+        return ""
     if isinstance(expected, dict):
         if not isinstance(got, dict) or set(got) != set(expected):
             return f"; a dictionary with the keys {', '.join(map(str, expected))} was expected"
@@ -262,8 +272,9 @@ def _array_difference(got, expected, rtol, atol):
     if wrong.ndim == 0:
         return "."
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    differ = "differs, that" if wrong.sum() == 1 else "differ, the first"
     return (
-        f"; {int(wrong.sum())} of {wrong.size} entries differ, the first at {list(first)}: "
+        f"; {int(wrong.sum())} of {wrong.size} entries {differ} at {list(first)}: "
         f"{_number(expected[first])} expected, {_number(got[first])} got"
     )
 
@@ -297,11 +308,23 @@ def describe(value):
     return f"a {type(value).__name__} of {len(value)}: {text}"[:600]
 
 
+def _apart(got, expected):
+    """What two plain values that differ are; of long texts, the part where they come apart."""
+    if isinstance(got, str) and isinstance(expected, str):
+        pairs = enumerate(zip(got, expected, strict=False))
+        ends = min(len(got), len(expected))
+        alike = next((i for i, (one, other) in pairs if one != other), ends)
+        got, expected = (
+            ("…" if alike > 20 else "") + s[max(alike - 20, 0) :] for s in (got, expected)
+        )
+    return f": {_short(expected)} expected, {_short(got)} got"
+
+
 def _short(value):
-    if isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float):
         return _number(value)
     if isinstance(value, str):
-        return repr(value[:60])
+        return repr(value[:60] + "…" * (len(value) > 60))
     return describe(value)
 
 
@@ -330,18 +353,7 @@ def _message(error):
         return ""
 
 
-def _frames(error):
-    """Frames that hold source written in cells: (line number, line), outermost first."""
-    found, traceback = [], error.__traceback__
-    while traceback:
-        name = traceback.tb_frame.f_code.co_filename
-        if "ipykernel_" in name or name.startswith(("<ipython-input", "<cell")):
-            line = linecache.getline(name, traceback.tb_lineno).strip()
-            found.append((traceback.tb_lineno, line))
-        traceback = traceback.tb_next
-    return found
-
-
 def _where(error):
-    frames = _frames(error)
-    return f"line {frames[-1][0]}: `{frames[-1][1][:120]}`" if frames else ""
+    for frame in cases.frames(error)[-1:]:
+        return f"line {frame.tb_lineno}: `{cases.line(frame)[:120]}`"
+    return ""

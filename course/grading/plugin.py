@@ -11,6 +11,7 @@ of theirs is compared, and the end of a kernel is noticed when it happens.
 """
 
 import ast
+import builtins
 import contextlib
 import io
 import linecache
@@ -20,7 +21,7 @@ from collections import defaultdict
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from . import author, checks, kernels, remote
+from . import author, cases, checks, kernels, remote
 
 STOPPED = {
     "time": "stopped: it took longer than {seconds:g} seconds",
@@ -33,6 +34,10 @@ STOPPED = {
     "died": "stopped: the kernel died",
     "stopped": "stopped: the kernel died",
 }
+CHANGED = (
+    "One thing, without loss of points: your function changed what it was given. Whoever calls it may "
+    "still need that as it was; work on a copy"
+)
 SHOWN = 4000
 
 
@@ -241,12 +246,16 @@ class CheckCell(pytest.Item):
             self.note("missing", None, False, "the cell of this task is not in what you handed in")
             raise _Reported("missing")
         names = self.names()
+        self.parent.student.changed = False
         self.judge(author.visible(self.cell.source), names, hidden=False)
         hidden = author.hidden(self.cell.source)
         if hidden:
             self.parent.told = True
             self.judge(hidden, names, hidden=True)
-        self.plugin.verdicts[self.cell.name] = {"status": "right", "failure": None, "message": ""}
+        message = CHANGED if self.parent.student.changed else ""
+        self.plugin.verdicts[self.cell.name] = {
+            "status": "right", "failure": None, "message": message
+        }  # fmt: skip
 
     def names(self):
         """What the check finds at its place; notes the verdict where there is nothing to check."""
@@ -287,7 +296,9 @@ class CheckCell(pytest.Item):
             self.note(error.status, error, hidden)
             raise
         except kernels.KernelEnded as ended:
-            self.note("stopped", None, hidden, self.plugin.explain(ended))
+            case, look = cases.tried(ended)
+            at = checks.CheckFailed(self.task.name, case, look=look)
+            self.note("stopped", at, hidden, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
         except remote.AuthorError as error:
             self.refuse(error)
@@ -303,7 +314,9 @@ class CheckCell(pytest.Item):
         if error is not None and error.case:
             failure = {"case": error.case, "hidden": hidden}
             if hidden and isinstance(error, checks.CodeStopped):
-                failure["case"] = "a call that you do not see"  # theirs names the inputs
+                # The call would tell its inputs, and so may their message and their own names.
+                case = error.case if error.named else "a call that you do not see"
+                failure["case"] = case + _raised(error.error)
             if not hidden:
                 failure |= {"expected": error.expected, "got": error.got, "look": error.look}
         if status == "not attempted":
@@ -320,6 +333,14 @@ class CheckCell(pytest.Item):
 
     def reportinfo(self):
         return self.path, 0, f"check of {self.task.name}"
+
+
+def _raised(error):
+    """The end of a sentence: which built-in exception the StudentError `error` is, if it is one."""
+    classes = (vars(builtins).get(name) for name in error.names)
+    known = (c for c in classes if isinstance(c, type) and issubclass(c, Exception))
+    name = next(known, Exception).__name__
+    return f", where your code raised {name}" if name != "Exception" else ""
 
 
 class _Reported(AssertionError):

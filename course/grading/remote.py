@@ -42,10 +42,16 @@ class Student:
         Names and functions that both sides have; such a function may be an argument.
     seconds : callable
         ``seconds()`` says how long the next call may take.
+
+    Attributes
+    ----------
+    changed : bool
+        Whether a call so far left other arguments behind than it was given.
     """
 
     def __init__(self, kernel, given, seconds):
         self.kernel, self.given, self.seconds = kernel, given, seconds
+        self.changed = False
 
     def look(self, names):
         """The values of `names` in their kernel, of those that it has: a dictionary."""
@@ -128,7 +134,9 @@ class Student:
                 raise values.NotPlain("no answer")
             kind, *content = values.decode(base64.b64decode(text[1:-1]))
             if kind == "value":
-                return self._wrap(content[0])
+                value, changed = content
+                self.changed |= changed is True
+                return self._wrap(value)
             if kind == "error":
                 names, message, where = content
                 raise StudentError(

@@ -1,0 +1,69 @@
+"""The case that a call was made for which did not come back."""
+
+import linecache
+
+import pytest
+
+from course.grading import cases
+
+
+class _Judge:
+    """Takes every answer."""
+
+    def __getattr__(self, name):
+        return lambda *arguments, **named: None
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """A function from the source of a check cell to what its failing `call` was made for."""
+
+    def run(source, **names):
+        lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
+        monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
+        with pytest.raises(ZeroDivisionError) as raised:
+            exec(compile(source, "<cell 1>", "exec"), {"check": _Judge(), "call": _invert, **names})
+        return cases.tried(raised.value)
+
+    return run
+
+
+def _invert(number):
+    return 1 / number
+
+
+@pytest.mark.parametrize(
+    "source",
+    {
+        "in the check": "check.equal(call(0), 1, 'none', look='above')",
+        "over several lines": "check.close(\n    call(\n        0\n    ),\n    1,\n    'none',\n    look='above',\n)",
+        "before the check": "got = call(0)\ncheck.shape(got, (2,), 'none', look='above')",
+        "after another check": "check.equal(call(1), 1, 'one')\ngot = call(0)\ncheck.between(got, 0, 1, 'none', look='above')",
+        "by name": "got = call(0)\ncheck.true(got > 1, case='none', look='above')",
+        "in a loop": "for case, n in ('one', 1), ('none', 0):\n    got = call(n)\n    check.equal(got, 1, case, look='above')",
+        "in a function": "def both(n):\n    return call(n)\ncheck.equal(both(0), 1, 'none', look='above')",
+    }.values(),
+)
+def test_the_case_is_that_of_the_next_check(tried, source):
+    assert tried(source) == ("none", "above")
+
+
+@pytest.mark.parametrize(
+    "source",
+    {
+        "no check below": "check.equal(call(1), 1, 'one')\ncall(0)",
+        "the text of the round before": "for n in 1, 0:\n    got = call(n)\n    case = f'{n}'\n    check.equal(got, 1, case)",
+        "a name that is not there": "got = call(0)\ncheck.equal(got, 1, later)",
+        "what the call was to give": "got = call(0)\ncheck.equal(got, 1, f'{got}')",
+        "no case": "got = call(0)\ncheck.equal(got)",
+        "no text": "got = call(0)\ncheck.equal(got, 1, 7)",
+    }.values(),
+)
+def test_a_case_that_cannot_be_told_is_empty(tried, source):
+    assert tried(source) == ("", "")
+
+
+def test_an_error_from_elsewhere_has_no_case():
+    with pytest.raises(ZeroDivisionError) as raised:
+        _invert(0)
+    assert cases.tried(raised.value) == ("", "")
