@@ -149,5 +149,8 @@ def refused(masks):
     return [(i, message) for i, mask in enumerate(masks) if mask.max() > 23]
 """,
         "printed and not returned": changed(REFUSED, "return found", "print(found)"),
+        "a list that outlives the call": REFUSED.replace("(masks)", "(masks, found=[])").replace(
+            "    found = []\n", ""
+        ),
     },
 }

@@ -94,6 +94,15 @@ def relabel(mask, new_ids):
             RELABEL, 'f"There is no new id for {unknown}."', '"There is no new id."'
         ),
         "gives the error back": changed(RELABEL, "raise ValueError(", "return str("),
+        "254 taken for no new id (hidden only)": """
+def relabel(mask, new_ids):
+    table = np.full(256, 254, np.uint8)
+    for old, new in new_ids.items():
+        table[old] = new
+    if (table[mask] == 254).any():
+        raise ValueError(f"There is no new id for {np.unique(mask[table[mask] == 254])}.")
+    return table[mask]
+""",
     },
     "unknown-colors": {
         "each channel on its own": changed(
@@ -132,6 +141,19 @@ def unknown_colors(rgb, palette):
 def unknown_colors(rgb, palette):
     listed = [[0, 103, 0], [0, 64, 0], [128, 0, 128]]
     return np.array([[pixel in listed for pixel in row] for row in rgb.tolist()])
+""",
+        "blue is forgotten (hidden only)": UNKNOWN.replace(
+            "[:, :, None] == palette)", "[:, :, None, :2] == palette[:, :2])"
+        ),
+        "packed with hundreds and ten thousands (hidden only)": """
+def unknown_colors(rgb, palette):
+    weights = np.array([10000, 100, 1])
+    return ~np.isin(rgb.astype(int) @ weights, palette.astype(int) @ weights)
+""",
+        "packed with tens and hundreds (hidden only)": """
+def unknown_colors(rgb, palette):
+    weights = np.array([100, 10, 1])
+    return ~np.isin(rgb.astype(int) @ weights, palette.astype(int) @ weights)
 """,
     },
     "boxes-of": {
@@ -180,6 +202,14 @@ def boxes_of(panoptic, id):
 """,
         "the number of pixels for the height": changed(
             BOXES, "y.max() - top + 1]", "len(y) // (x.max() - left + 1)]"
+        ),
+        "the class above has number 1000": BOXES.replace(
+            "np.unique(panoptic):", "np.unique(panoptic):\n        number = number - 1"
+        )
+        .replace("number % 1000", "True")
+        .replace("panoptic == number", "panoptic == number + 1"),
+        "objects 100, 200 and so on are dropped (hidden only)": changed(
+            BOXES, "number % 1000:", "number % 100:"
         ),
     },
     "share-where-present": {

@@ -95,6 +95,15 @@ def window_and_step(stack):
         step *= min(stride, 2)
     return window, step
 """,
+        "layers of 1×1 are left out, and their steps with them (hidden only)": """
+def window_and_step(stack):
+    window, step = 1, 1
+    for size, stride in reversed(stack):
+        if size > 1:
+            window = (window - 1) * stride + size
+            step *= stride
+    return window, step
+""",
     },
     "kernel-from-torch": {
         "the lesson's reshape, on the weights turned over": """
@@ -117,7 +126,7 @@ def kernel_from_torch(weights, height, width):
 def kernel_from_torch(weights, height, width):
     return weights.reshape(len(weights), -1, width, height).transpose(3, 2, 1, 0)
 """,
-        "two channels, as in the visible cases (hidden only)": """
+        "two channels, as in the example": """
 def kernel_from_torch(weights, height, width):
     return weights.reshape(len(weights), 2, height, width).transpose(2, 3, 1, 0)
 """,
@@ -173,10 +182,13 @@ def stitch_all(network, picture, window, step):
         "a step of three (hidden only)": stitch(
             "scores[down::3, right::3] = network(picture[down:, right:])", steps="3"
         ),
-        "window and step of one network (hidden only)": """
+        "window and step of one network": """
 def stitch_all(network, picture, window, step):
     return scored(picture, 5, 1)
 """,
+        "the step taken from the window (hidden only)": stitch().replace(
+            "    height, width", "    step = window - 2\n    height, width"
+        ),
     },
     "halving-block": {
         "the gamma is forgotten": block(gamma="1.0"),
@@ -228,5 +240,14 @@ def stitch_all(network, picture, window, step):
             shortcut='layers.Conv2D(channels, 1, strides=2, padding="same", use_bias=False)(maps)'
         ),
         "a fixed number of channels (hidden only)": block().replace("Conv2D(channels", "Conv2D(8"),
+        "ReLU in front of the block (hidden only)": block()
+        .replace(
+            "    branch =", "    first = maps\n    maps = layers.ReLU()(maps)\n    branch =", 1
+        )
+        .replace("Model(maps", "Model(first"),
+        "padded on all sides, as PyTorch does (hidden only)": block().replace(
+            '        x = layers.Conv2D(channels, size, strides=step, padding="same"',
+            '        x = layers.ZeroPadding2D(size // 2)(x)\n        x = layers.Conv2D(channels, size, strides=step, padding="valid"',
+        ),
     },
 }

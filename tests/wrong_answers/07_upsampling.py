@@ -39,7 +39,7 @@ def evened(stamp, stride):
             result[i : i + stride, j : j + stride] += (1 - block.sum()) / block.size
     return result
 """,
-        "two phases each way, whatever the stride (hidden tests only)": """
+        "two phases each way, whatever the stride": """
 def evened(stamp, stride):
     result = stamp.copy()
     for i in range(2):
@@ -82,7 +82,7 @@ def shuffle(x, factor):
     blocks = x[..., : factor**2].reshape(height, width, factor, factor).transpose(0, 2, 1, 3)
     return blocks.reshape(height * factor, width * factor, 1)
 """,
-        "a factor of 2 (hidden tests only)": """
+        "a factor of 2": """
 def shuffle(x, factor):
     height, width, numbers = x.shape
     out = np.zeros((2 * height, 2 * width, numbers // 4))
@@ -115,7 +115,7 @@ def batch_norm(x, mean, variance, training, momentum=0.9, epsilon=1e-3):
     m, v = m.mean(axis=(0, 1, 2)), v.mean(axis=(0, 1, 2))
     return normal, momentum * mean + (1 - momentum) * m, momentum * variance + (1 - momentum) * v
 """,
-        "all channels together (hidden tests only)": """
+        "all channels together": """
 def batch_norm(x, mean, variance, training, momentum=0.9, epsilon=1e-3):
     if not training:
         return (x - mean) / np.sqrt(variance + epsilon), mean, variance
@@ -147,7 +147,7 @@ def batch_norm(x, mean, variance, training, momentum=0.9, epsilon=1e-3):
         variance = momentum * variance + (1 - momentum) * x.var(axis=(0, 1, 2))
     return (x - mean) / np.sqrt(variance + epsilon), mean, variance
 """,
-        "epsilon outside the root (hidden tests only)": """
+        "epsilon outside the root": """
 def batch_norm(x, mean, variance, training, momentum=0.9, epsilon=1e-3):
     if not training:
         return (x - mean) / (np.sqrt(variance) + epsilon), mean, variance
@@ -179,12 +179,12 @@ def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
     factor = gamma / (variance + epsilon)
     return kernel * factor, (bias - mean) * factor + beta
 """,
-        "epsilon forgotten (hidden tests only)": """
+        "epsilon forgotten": """
 def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
     factor = gamma / np.sqrt(variance)
     return kernel * factor, (bias - mean) * factor + beta
 """,
-        "channels in multiplied, not channels out (hidden tests only)": """
+        "channels in multiplied, not channels out": """
 def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
     factor = gamma / np.sqrt(variance + epsilon)
     return kernel * factor[:, None], (bias - mean) * factor + beta
@@ -193,6 +193,11 @@ def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
 def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
     factor = gamma / np.sqrt(variance + epsilon)
     return kernel * factor, bias * factor + beta - mean
+""",
+        "a negative gamma loses its sign": """
+def fold(kernel, bias, gamma, beta, mean, variance, epsilon):
+    factor = np.abs(gamma) / np.sqrt(variance + epsilon)
+    return kernel * factor, (bias - mean) * factor + beta
 """,
     },
 }
