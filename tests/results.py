@@ -10,7 +10,7 @@ IOU = """def masked_iou(truth, prediction, ignore=0):
 CASE = {
     "case": "a class that is absent",
     "expected": "an array of shape (3,), float64: [0.5, 1. , nan]",
-    "got": "an array of shape (3,), float64: [0.5, 1. , 0. ]; 1 of 3 entries differs, that at "
+    "got": "an array of shape (3,), float64: [0.5, 1. , 0. ]; 1 of 3 entries differs, at "
     "[2]: nan expected, 0 got",
     "look": "what is 0 divided by 0 here, and which class has no pixel in the truth?",
     "hidden": False,

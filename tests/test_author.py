@@ -115,6 +115,15 @@ def test_hidden_tests_run_as_a_block_of_their_own():
         (notebook(check="!ls\n" + CHECK), "cell 'double-check': line 1, `!ls`, is not Python"),
         (notebook(check=ELSE_HIDDEN), "cell 'double-check': line 1, `else:`, is not Python"),
         (notebook(solution="double = '\0'"), "not Python"),
+        (notebook(solution="double = ((2"), r"not Python, as the grader needs it \('\(' was never"),
+        (notebook(points="two"), "points above zero, as a number"),
+        (notebook(points=None), "points above zero, as a number"),
+        (notebook(solution=CHECK), r"'### BEGIN HIDDEN TESTS' stands in a cell that is no check"),
+        (notebook(check=SOLUTION), r"'### BEGIN SOLUTION' stands in a cell that is no solution"),
+        (
+            notebook(check=CHECK.replace('"double"', '"duoble"')),
+            r"'double', and says check\('duoble'\)",
+        ),
     ],
 )
 def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, said):
@@ -144,6 +153,27 @@ def test_a_magic_in_a_given_cell_is_refused_with_what_to_do(tmp_path):
         cell.pop("id")
     with pytest.raises(ValueError, match=r"cell 1: line 1"):
         author.read(write(tmp_path, made))
+
+
+def test_what_is_marked_in_a_cell_without_metadata_is_not_handed_out(tmp_path):
+    """A task that was added in Jupyter: its solution would go to every student."""
+    made = notebook()
+    for cell in made.cells:
+        cell.metadata.pop("nbgrader", None)
+    write(tmp_path, made)
+    with pytest.raises(ValueError, match='"solution": true') as caught:
+        author.write_exercises(tmp_path, tmp_path / "out")
+    assert "students would get what it marks" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_metadata_may_leave_out_what_is_false():
+    made = notebook()
+    for cell in made.cells:
+        about = cell.metadata.get("nbgrader", {})
+        for key in [key for key, value in about.items() if value is False]:
+            del about[key]
+    assert "BEGIN" not in nbformat.writes(author.release(made))
 
 
 def test_one_grade_id_in_two_notebooks_is_refused(tmp_path):

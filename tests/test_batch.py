@@ -19,6 +19,7 @@ from batches import hand_in, run
 
 from course.grading import author, batch, command, results, submissions
 from course.grading.results import BadResult, checked, path_of
+from tests.results import result, task
 
 pytestmark = pytest.mark.kernels
 
@@ -116,6 +117,15 @@ FAILURES = {
     "too many points": "more points than there are",
 }
 FINE = ("answer", "flood", "threads", "child", "stdin", "surrogate", "hidden", "not graded")
+
+
+def test_a_check_at_fault_is_named_once_for_all():
+    faulty = task("not checked", message="`wanted` is not defined in it")
+    lines = command.faults([result("ada", faulty), result("ben", faulty), result("cem", task())])
+    assert lines == [
+        "Mend this check (2 without points): 02_measuring, cell masked-iou-check: `wanted` is not "
+        "defined in it"
+    ]
 
 
 def test_whatever_a_grader_does_the_others_are_graded(authors, tmp_path):

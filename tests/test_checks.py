@@ -73,7 +73,7 @@ UNLIKE = {
     "an entry of an entry": (
         [(0, 1)],
         [(0, 2)],
-        "entry 0, in it entry 1 differs: 2 expected, 1 got",
+        "in entry 0, entry 1 differs: 2 expected, 1 got",
     ),
     "a text in a list": (["abc"], ["abd"], "entry 0 differs: 'abd' expected, 'abc' got"),
     "the end of a long text": (
@@ -84,7 +84,7 @@ UNLIKE = {
     "None in a list": ([None], [True], "entry 0 differs: True expected, None got"),
     "a text for a list": ("ab", ["a", "b"], "a list or tuple was expected"),
     "other keys": ({"a": 1}, {"a": 1, "b": 2}, "the keys a, b was expected"),
-    "a value of a dictionary": ({"a": 1}, {"a": 2}, "'a' differs"),
+    "a value of a dictionary": ({"a": 1}, {"a": 2}, "'a' differs: 2 expected, 1 got"),
     "another text": ("a", "b", "'a', a string"),
     "an object": (object(), X, "not a plain value (object)"),
     "a function": (len, 1.0, "not a plain value"),
@@ -119,6 +119,8 @@ def test_equal_has_no_tolerance(check):
     check.equal(X, X.copy(), "alike")
     failure(lambda: check.equal(X + 1e-12, X, "nearly"))
     failure(lambda: check.equal(np.nextafter(0.3, 1), 0.3, "nearly"))
+    error = failure(lambda: check.equal([0.1 + 0.2], [0.3], "nearly"))
+    assert error.got.endswith("0.3 expected, 0.30000000000000004 got")
 
 
 def test_large_integers_are_compared_exactly(check):
@@ -230,25 +232,58 @@ def test_code_that_stopped_says_where(check):
     )
 
 
-def test_the_call_that_stopped_is_named_without_its_comma(check, monkeypatch):
-    source = "close(\n    answer(0),\n    1,\n)\n"
-    lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
-    monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
-    with pytest.raises(CodeStopped) as raised, check("task"):
-        exec(compile(source, "<cell 1>", "exec"), {"answer": lambda n: 1 / n, "close": print})
-    assert raised.value.case == "the call `answer(0)`"
+@pytest.fixture
+def run_cells(check, monkeypatch):
+    """A function that runs sources as cells of one notebook, the last of them a check's."""
+
+    def run(*sources):
+        names = {"check": check, "close": print}
+        for number, source in enumerate(sources):
+            lines = (len(source), None, source.splitlines(keepends=True), f"<cell {number}>")
+            monkeypatch.setitem(linecache.cache, f"<cell {number}>", lines)
+            code = compile(source, f"<cell {number}>", "exec")
+            if number < len(sources) - 1:
+                exec(code, names)
+            else:
+                with pytest.raises(CheckFailed) as raised, check("task"):
+                    exec(code, names)
+        return raised.value
+
+    return run
 
 
-def test_a_call_that_stopped_says_its_case_and_where_to_look(check, monkeypatch):
-    source = "got = answer(0)\ncheck.equal(got, 1, 'a zero', look='what is 1 / 0?')\n"
-    lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
-    monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
-    with pytest.raises(CodeStopped) as raised, check("task"):
-        exec(compile(source, "<cell 1>", "exec"), {"answer": lambda n: 1 / n, "check": check})
-    assert raised.value.case == "a zero"
-    assert raised.value.look == (
-        "the line named above, in the call `got = answer(0)`. For this case: what is 1 / 0?"
+INVERT = "def answer(n):\n    return 1 / n\n"
+
+
+def test_the_call_that_stopped_is_named_without_its_comma(run_cells):
+    error = run_cells(INVERT, "close(\n    answer(0),\n    1,\n)\n")
+    assert error.case == "the call `answer(0)`"
+
+
+def test_a_call_that_stopped_says_its_case_and_where_to_look(run_cells):
+    judge = "check.equal(got, 1, 'a zero', look='what is 1 / 0?')"
+    error = run_cells(INVERT, f"got = answer(0)\n{judge}\n")
+    assert error.status == "error"
+    assert error.case == "a zero"
+    assert error.got.endswith("division by zero (line 2: `return 1 / n`)")
+    assert error.look == (
+        "the line named above; the check was at `got = answer(0)`. For this case: what is 1 / 0?"
     )
+
+
+def test_what_stops_the_check_itself_is_not_said_to_have_stopped_the_answer(run_cells):
+    judge = "check.equal(answer()[0], 1, 'the first', look='a list')"
+    error = run_cells("def answer():\n    pass\n", judge)
+    assert error.status == "wrong"
+    assert (error.case, error.look) == ("the first", "a list")
+    assert error.got.startswith("one that stopped it with TypeError: 'NoneType'")
+
+
+def test_an_assert_of_the_check_is_a_wrong_answer(run_cells):
+    error = run_cells("def answer():\n    return 1\n", "assert answer() == 2")
+    assert error.status == "wrong"
+    assert error.case == "the check's line `assert answer() == 2`"
+    assert not error.got
 
 
 def test_a_failure_passes_through_as_it_is(check):

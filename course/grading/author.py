@@ -85,8 +85,12 @@ def find(folder=FOLDER):
             )
         for cell in found[path.stem].cells:
             if cell.name in owner and cell.name:
+                where = (
+                    "twice in it" if owner[cell.name] == path.name else f"in {owner[cell.name]} too"
+                )
                 raise ValueError(
-                    f"{path}: the grade id {cell.name!r} is in {owner[cell.name]} too."
+                    f"{path}: the grade id {cell.name!r} is {where}. Jupyter copies it with the cell; "
+                    "give each cell one of its own, in the cell's metadata."
                 )
             owner[cell.name] = path.name
     return found
@@ -108,22 +112,64 @@ def read(path):
         name = about.get("grade_id", "")
         role = role_of(about)
         try:
+            _must_not_be_handed_out(cell.source, role)
             stripped(cell.source, *SOLUTION)
             for source in (cell.source, visible(cell.source), hidden(cell.source)):
                 _must_be_python(source)
             if about and (about.get("schema_version") != SCHEMA or not name):
                 raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
-            if role == "check" and not float(about.get("points", 0)) > 0:
-                raise ValueError("a check cell needs points above zero")
+            if role == "check" and not _points(about) > 0:
+                raise ValueError("a check cell needs points above zero, as a number")
+            if role == "check":
+                _must_check(cell.source, [c.name for c in cells if c.role == "solution"])
         except ValueError as error:
             where = name or cell.get("id", number)
             raise ValueError(f"{path}, cell {where!r}: {error}.") from None
-        points = float(about.get("points", 0)) if role == "check" else 0
+        points = _points(about) if role == "check" else 0
         cells.append(Cell(role, name, cell.source, points, title))
     if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
         raise ValueError(f"{path}: a check cell stands before the first solution cell.")
     digest = hashlib.sha256(repr(cells).encode()).hexdigest()
     return Assignment(path.stem, tuple(cells), digest)
+
+
+def _points(metadata):
+    """The points of a check cell, 0 where they are no number."""
+    points = metadata.get("points", 0)
+    return float(points) if isinstance(points, int | float) else 0.0
+
+
+def _must_not_be_handed_out(source, role):
+    """Raise ValueError where a mark stands in a cell from which it is not taken out."""
+    wanted = {
+        "solution": (SOLUTION, '"solution": true'),
+        "check": (HIDDEN, '"grade": true, "points": …'),
+    }
+    for kind, (marks, keys) in wanted.items():
+        found = next((mark for mark in marks if mark in source), None)
+        if found and role != kind:
+            raise ValueError(
+                f"{found!r} stands in a cell that is no {kind} cell, so students would get what it "
+                f'marks. The cell\'s metadata needs "nbgrader": {{"schema_version": {SCHEMA}, '
+                f'"grade_id": "…", {keys}}}; copy them from a {kind} cell of another task, and give '
+                "the cell a grade_id of its own"
+            )
+
+
+def _must_check(source, tasks):
+    """Raise ValueError where a check cell's ``with check("…")`` names another task than its own."""
+    for node in ast.walk(ast.parse(source)):
+        called = (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "check"
+        )
+        name = getattr(node.args[0], "value", None) if called and node.args else None
+        if tasks and isinstance(name, str) and name != tasks[-1]:
+            raise ValueError(
+                f"it judges the solution cell above it, {tasks[-1]!r}, and says check({name!r}). Write "
+                f"check({tasks[-1]!r}), and put each check behind its solution cell"
+            )
 
 
 def _must_be_python(source):
@@ -136,10 +182,14 @@ def _must_be_python(source):
     except (SyntaxError, ValueError) as error:  # ValueError: a null byte, in Python 3.11
         lines = source.split("\n")
         number = min(getattr(error, "lineno", None) or 1, len(lines))
+        line, said = lines[number - 1].strip(), f" ({getattr(error, 'msg', error)})"
+        if line.startswith(("%", "!")):
+            said = (
+                ". Leave magics (%) and shell commands (!) out, or write them as calls: "
+                'get_ipython().run_line_magic("matplotlib", "inline")'
+            )
         raise ValueError(
-            f"line {number}, `{lines[number - 1].strip()}`, is not Python, as the grader needs it. "
-            "Leave magics (%) and shell commands (!) out, or write them as calls: "
-            'get_ipython().run_line_magic("matplotlib", "inline")'
+            f"line {number}, `{line}`, is not Python, as the grader needs it{said}"
         ) from None
 
 
@@ -240,13 +290,13 @@ def release(notebook):
                 cell.metadata.pop(tag, None)
         if not about:
             continue
-        if about["solution"]:
+        if about.get("solution"):
             cell.source = stub(cell.source).rstrip("\n")  # as it is stored: the checksum must fit
-        elif about["grade"]:
+        elif about.get("grade"):
             cell.source = visible(cell.source)
-        if about["solution"] or about["grade"] or about["locked"]:
+        if any(about.get(key) for key in ("solution", "grade", "locked")):
             cell.metadata["deletable"] = False
-            if not about["solution"]:
+            if not about.get("solution"):
                 cell.metadata["editable"] = False
             about["checksum"], about["cell_type"] = checksum(cell), cell.cell_type
     return notebook

@@ -7,6 +7,7 @@ arguments are not what they were before the call, ``["error", names, message, wh
 """
 
 import base64
+import hashlib
 
 from . import checks, values
 
@@ -39,9 +40,9 @@ def _do(what, name, arguments, named):
         function = function.predict
     arguments = [_restore(value, names) for value in arguments]
     named = {key: _restore(value, names) for key, value in named.items()}
-    before = _bytes([arguments, named])
+    before = _digest([arguments, named])
     result = _shareable(function(*arguments, **named))
-    return ["value", result, _bytes([arguments, named]) != before]
+    return ["value", result, _digest([arguments, named]) != before]
 
 
 def _names():
@@ -61,11 +62,11 @@ def _shareable(value):
     return _hold(value) if isinstance(result, values.Opaque) else result
 
 
-def _bytes(value):
-    """`value` as it would cross, to compare; None where it became too large for that."""
+def _digest(value):
+    """A digest of `value` as it would cross, to compare; None where it could not cross any more."""
     try:
-        return values.encode(value)
-    except values.NotPlain:
+        return hashlib.sha256(values.encode(value)).digest()
+    except Exception:  # too large by now, or their own object in it
         return None
 
 

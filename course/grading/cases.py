@@ -1,13 +1,15 @@
 """Which case a check cell was at when a call of a student's function did not come back.
 
 A check cell calls, and then judges: ``got = area(mask)``, then ``check.equal(got, 4, "one row",
-look="…")``. Where the call raises, the case that it was made for stands in a line that never ran.
+look="…")``. Where the call raises, the case that it was made for stands in a line that never ran. This
+module finds that line.
 """
 
 import ast
 import linecache
 
-CASES = {"close": 2, "equal": 2, "shape": 2, "between": 3, "true": 1}  # which argument it is
+# Checks, and which of their positional arguments the case is.
+CASES = {"close": 2, "equal": 2, "shape": 2, "between": 3, "true": 1, "raises": None}
 
 
 def frames(error):
@@ -29,32 +31,58 @@ def line(traceback):
 def tried(error):
     """Case and look (str) of the check that was to judge the call that `error` came from.
 
-    It is the check in which the call stands, else the next one below. Each is "" where it cannot be
-    told: where there is none, or where its text needs what was to be worked out in between.
+    It is the check in which the call stands, else the next one below in the same function or, if
+    the call stands in a loop that has checks, in the same loop. Each is "" where it cannot be told:
+    where there is none, or where its text needs a name that was to be bound in between.
     """
-    outermost = next(iter(frames(error)), None)
-    if outermost is None:
-        return "", ""
-    code = outermost.tb_frame.f_code
+    found = frames(error)
+    name = found[0].tb_frame.f_code.co_filename if found else ""
     try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
+        tree = ast.parse("".join(linecache.getlines(name)))
     except (SyntaxError, ValueError):
         return "", ""
-    checks = [node for node in ast.walk(tree) if _is_check(node)]
-    below = [node for node in checks if node.end_lineno >= outermost.tb_lineno]
-    if not below:
-        return "", ""
-    judge = min(below, key=lambda node: (node.lineno, node.col_offset))
-    between = range(outermost.tb_lineno, judge.lineno + 1)
-    stale = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.lineno in between
-    }
+    for traceback in reversed(found):
+        code = traceback.tb_frame.f_code
+        scope = _function(tree, code.co_name, traceback.tb_lineno)
+        judge = _next_check(scope, traceback.tb_lineno) if code.co_filename == name else None
+        if judge:
+            return _texts(judge, traceback, scope)
+    return "", ""
+
+
+def _function(tree, name, number):
+    """The node of the function called `name` around line `number`; the whole for a module."""
+    around = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    inner = (n for n in around if n.name == name and n.lineno <= number <= n.end_lineno)
+    return tree if name == "<module>" else next(inner, None)
+
+
+def _next_check(scope, number):
+    """The first check in the node `scope` that does not end above line `number`, or None."""
+    if scope is None:
+        return None
+    loops = [n for n in ast.walk(scope) if isinstance(n, ast.For | ast.While)]
+    around = [n for n in loops if n.lineno <= number <= n.end_lineno]
+    for part in [*sorted(around, key=lambda node: -node.lineno), scope]:
+        checks = [node for node in ast.walk(part) if _is_check(node)]
+        if checks:
+            below = [node for node in checks if node.end_lineno >= number]
+            return min(below, key=lambda node: (node.lineno, node.col_offset), default=None)
+    return None
+
+
+def _texts(judge, traceback, scope):
+    """Case and look of the check `judge`, whose call stopped where `traceback` stands."""
+    between = range(traceback.tb_lineno, judge.lineno + 1)
+    stored = (
+        n for n in ast.walk(scope) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    )
+    stale = {node.id for node in stored if node.lineno in between}
     named = {keyword.arg: keyword.value for keyword in judge.keywords}
     place = CASES[judge.func.attr]
-    case = named.get("case", judge.args[place] if len(judge.args) > place else None)
-    return tuple(_text(node, outermost.tb_frame, stale) for node in (case, named.get("look")))
+    if place is not None and len(judge.args) > place:
+        named.setdefault("case", judge.args[place])
+    return tuple(_text(named.get(key), traceback.tb_frame, stale) for key in ("case", "look"))
 
 
 def _is_check(node):

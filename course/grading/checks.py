@@ -87,14 +87,30 @@ class CodeStopped(CheckFailed):
     status = "error"
 
     def __init__(self, task, error, case="", call="", look=""):
-        """`error` (StudentError) stopped the call `call`, made for `case`; "" where not known."""
+        """`error` (StudentError) stopped a call made for `case`, at the line `call` of the check.
+
+        Each is "" where not known. `named` says whether the case is.
+        """
         next_look = "the line named above; try it on its own"
         if case and call:
-            next_look = f"the line named above, in the call `{call}`"
+            next_look = "the line named above; " * bool(error.where) + f"the check was at `{call}`"
         next_look += f". For this case: {look}" if case and look else ""
         known = case or (f"the call `{call}`" if call else "a call of your function")
         super().__init__(task, known, "a value", f"your code stopped with {error}", next_look)
         self.error, self.named = error, bool(case)
+
+
+class NotUsable(CheckFailed):
+    """The check cell itself raised, on what a student's code gave it, or by an assert of its own."""
+
+    def __init__(self, task, error, case="", line="", look=""):
+        """`error` (StudentError) came out of `line`, made for `case`; "" where not known."""
+        wanted = got = ""
+        if error.names[0] != "AssertionError":
+            wanted, got = "a value that the check can use", f"one that stopped it with {error}"
+            look = look or "the type and shape of what your function returns"
+        super().__init__(task, case or f"the check's line `{line}`", wanted, got, look)
+        self.named = bool(case)
 
 
 class Check:
@@ -136,9 +152,13 @@ class Check:
         raised, error = error, student_error(error)
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)
-        call = "".join(cases.line(frame) for frame in cases.frames(raised)[:1])[:160].rstrip(",")
+        frames = cases.frames(raised)
+        line = "".join(cases.line(frame) for frame in frames[:1])[:160].rstrip(",")
+        files = {frame.tb_frame.f_code.co_filename for frame in frames}
+        of_the_check = len(files) == 1 and raised is not error
+        kind = NotUsable if of_the_check else CodeStopped
         case, look = cases.tried(raised)
-        return CodeStopped(self._task, error, case, call, look)
+        return kind(self._task, error, case, line, look)
 
     def rng(self):
         """A random generator (numpy.random.Generator) of this task, and of this student."""
@@ -231,16 +251,19 @@ def difference(got, expected, rtol=0, atol=0):
             return f"; {wanted} expected, not {len(got)}"
         for i, (one, other) in enumerate(zip(got, expected, strict=True)):
             fault = difference(one, other, rtol, atol)
-            if fault.startswith("; entry"):
-                return f"; entry {i}, in it{fault[1:]}"
+            if fault.startswith(("; entry", "; in entry")):
+                return f"; in entry {i},{fault[1:]}"
             if fault:
                 return f"; entry {i} differs" + (_apart(one, other) if fault == "." else fault)
         return ""
     if isinstance(expected, dict):
         if not isinstance(got, dict) or set(got) != set(expected):
             return f"; a dictionary with the keys {', '.join(map(str, expected))} was expected"
-        wrong = [k for k in expected if difference(got[k], expected[k], rtol, atol)]
-        return f"; {wrong[0]!r} differs" if wrong else ""
+        for key, value in expected.items():
+            fault = difference(got[key], value, rtol, atol)
+            if fault:
+                return f"; {key!r} differs" + (_apart(got[key], value) if fault == "." else fault)
+        return ""
     if expected is None or isinstance(expected, bool | str):
         return "" if type(got) is type(expected) and got == expected else "."
     if isinstance(expected, np.ndarray) and not isinstance(got, np.ndarray):
@@ -272,7 +295,7 @@ def _array_difference(got, expected, rtol, atol):
     if wrong.ndim == 0:
         return "."
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
-    differ = "differs, that" if wrong.sum() == 1 else "differ, the first"
+    differ = "differs," if wrong.sum() == 1 else "differ, the first"
     return (
         f"; {int(wrong.sum())} of {wrong.size} entries {differ} at {list(first)}: "
         f"{_number(expected[first])} expected, {_number(got[first])} got"
@@ -317,7 +340,10 @@ def _apart(got, expected):
         got, expected = (
             ("…" if alike > 20 else "") + s[max(alike - 20, 0) :] for s in (got, expected)
         )
-    return f": {_short(expected)} expected, {_short(got)} got"
+    shown, other = _short(expected), _short(got)
+    if shown == other:  # too near for as many digits
+        shown, other = repr(expected), repr(got)
+    return f": {shown} expected, {other} got"
 
 
 def _short(value):

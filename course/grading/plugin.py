@@ -11,7 +11,6 @@ of theirs is compared, and the end of a kernel is noticed when it happens.
 """
 
 import ast
-import builtins
 import contextlib
 import io
 import linecache
@@ -35,9 +34,14 @@ STOPPED = {
     "stopped": "stopped: the kernel died",
 }
 CHANGED = (
-    "One thing, without loss of points: your function changed what it was given. Whoever calls it may "
-    "still need that as it was; work on a copy"
+    "Your function changed a list or an array that it was given. That costs no points, but whoever calls "
+    "it may still need it as it was: work on a copy"
 )
+# What a mistake raises. All kinds there are could tell much about a hidden input; these, little.
+HONEST = (
+    "AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "ValueError",
+    "ZeroDivisionError",
+)  # fmt: skip
 SHOWN = 4000
 
 
@@ -248,11 +252,12 @@ class CheckCell(pytest.Item):
         names = self.names()
         self.parent.student.changed = False
         self.judge(author.visible(self.cell.source), names, hidden=False)
+        changed = self.parent.student.changed  # by hidden inputs, it would tell of them
         hidden = author.hidden(self.cell.source)
         if hidden:
             self.parent.told = True
             self.judge(hidden, names, hidden=True)
-        message = CHANGED if self.parent.student.changed else ""
+        message = CHANGED if changed else ""
         self.plugin.verdicts[self.cell.name] = {
             "status": "right", "failure": None, "message": message
         }  # fmt: skip
@@ -261,10 +266,13 @@ class CheckCell(pytest.Item):
         """What the check finds at its place; notes the verdict where there is nothing to check."""
         try:
             self.parent.go_to(self.number)
-            names = self.parent.given.names() | self.parent.student.look(_asked(self))
+            given = self.parent.given.names()
+            names = given | self.parent.student.look(_asked(self))
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
+        except remote.AuthorError as error:
+            self.refuse(error)
         except checks.StudentError as error:  # their side of the boundary is not as it was
             self.note("error", None, False, str(error))
             raise _Reported(str(error)) from None
@@ -297,8 +305,9 @@ class CheckCell(pytest.Item):
             raise
         except kernels.KernelEnded as ended:
             case, look = cases.tried(ended)
-            at = checks.CheckFailed(self.task.name, case, look=look)
-            self.note("stopped", at, hidden, self.plugin.explain(ended))
+            case = case or "a call that you do not see" * hidden
+            failed = checks.CheckFailed(self.task.name, case, look=look)
+            self.note("stopped", failed, hidden, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
         except remote.AuthorError as error:
             self.refuse(error)
@@ -313,10 +322,11 @@ class CheckCell(pytest.Item):
         failure = None
         if error is not None and error.case:
             failure = {"case": error.case, "hidden": hidden}
-            if hidden and isinstance(error, checks.CodeStopped):
-                # The call would tell its inputs, and so may their message and their own names.
-                case = error.case if error.named else "a call that you do not see"
-                failure["case"] = case + _raised(error.error)
+            if hidden:
+                # Else the line would tell its inputs, and so may their message and their own names.
+                case = error.case if getattr(error, "named", True) else "a call that you do not see"
+                ended = ": " + message.removeprefix("stopped: ") if status == "stopped" else ""
+                failure["case"] = case + (_kind(error.error) if status == "error" else ended)
             if not hidden:
                 failure |= {"expected": error.expected, "got": error.got, "look": error.look}
         if status == "not attempted":
@@ -335,12 +345,10 @@ class CheckCell(pytest.Item):
         return self.path, 0, f"check of {self.task.name}"
 
 
-def _raised(error):
-    """The end of a sentence: which built-in exception the StudentError `error` is, if it is one."""
-    classes = (vars(builtins).get(name) for name in error.names)
-    known = (c for c in classes if isinstance(c, type) and issubclass(c, Exception))
-    name = next(known, Exception).__name__
-    return f", where your code raised {name}" if name != "Exception" else ""
+def _kind(error):
+    """What the StudentError `error` is, for the name of a hidden case: one of HONEST, or nothing."""
+    name = next((name for name in error.names if name in HONEST), "")
+    return f": it stopped with {name}" if name else ""
 
 
 class _Reported(AssertionError):
@@ -371,21 +379,31 @@ class _Given:
         self._names = None
 
     def names(self):
-        """A new dictionary of them, `check` in it."""
+        """A new dictionary of them, `check` in it. Raises AuthorError where a given cell stops."""
         if self._names is None:
-            self._names = {"__name__": "__main__"}
+            names = {"__name__": "__main__"}
             for name, source, node in self._kept:
                 linecache.cache[name] = len(source), None, source.splitlines(True), name
                 code = compile(ast.Module([node], []), name, "exec")
-                with contextlib.redirect_stdout(io.StringIO()):
-                    exec(code, self._names)
+                try:
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        exec(code, names)
+                except Exception as error:
+                    raise remote.AuthorError(
+                        f"a given cell of the notebook stopped with {checks.student_error(error)}"
+                    ) from None
+            self._names = names
         return dict(self._names) | {"check": self._check}
 
     def functions(self):
-        """Functions that given cells define themselves, by name."""
+        """Functions that given cells define themselves, by name; none where a given cell stops."""
+        try:
+            names = self.names()
+        except remote.AuthorError:
+            return {}
         return {
             name: value
-            for name, value in self.names().items()
+            for name, value in names.items()
             if getattr(value, "__module__", None) == "__main__" and callable(value)
         }
 
