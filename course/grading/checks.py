@@ -51,10 +51,11 @@ class NotAttempted(CheckFailed):
     status = "not attempted"
 
     def __init__(self, task, said="not attempted yet", undefined=""):
+        run = "the cells above from the first on" if undefined else "that cell"
         AssertionError.__init__(
             self,
             f"{task}: {said}. Write your answer in place of `raise NotImplementedError()`, run "
-            "that cell, then this one.",
+            f"{run}, then this one.",
         )
         self.task, self.case, self.expected, self.got, self.look = task, said, "", "", ""
         self.undefined = undefined
