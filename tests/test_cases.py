@@ -1,11 +1,10 @@
 """The case that a call was made for which did not come back."""
 
-import linecache
-
 import pytest
 
 from course.grading import cases
 from course.grading.checks import Check
+from course.grading.plugin import compiled
 
 
 class _Judge:
@@ -15,22 +14,15 @@ class _Judge:
         return lambda *arguments, **named: None
 
 
-@pytest.fixture
-def tried(monkeypatch):
-    """A function from the source of a check cell to what its failing `call` was made for."""
-
-    def run(source, **names):
-        lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
-        monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
-        with pytest.raises(ZeroDivisionError) as raised:
-            exec(compile(source, "<cell 1>", "exec"), {"check": _Judge(), "call": _invert, **names})
-        return cases.tried(raised.value)
-
-    return run
-
-
 def _invert(number):
     return 1 / number
+
+
+def tried(source):
+    """What the failing `call` of a check cell was made for."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        exec(compiled(source, "<cell 1>"), {"check": _Judge(), "call": _invert})
+    return cases.tried(raised.value)
 
 
 TOLD = {
@@ -47,7 +39,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("source", TOLD.values(), ids=TOLD)
-def test_the_case_is_that_of_the_next_check(tried, source):
+def test_the_case_is_that_of_the_next_check(source):
     assert tried(source) == ("none", "above")
 
 
@@ -63,7 +55,7 @@ NOT_TOLD = {
 
 
 @pytest.mark.parametrize("source", NOT_TOLD.values(), ids=NOT_TOLD)
-def test_a_case_that_cannot_be_told_is_empty(tried, source):
+def test_a_case_that_cannot_be_told_is_empty(source):
     assert tried(source) == ("", "")
 
 
@@ -73,15 +65,13 @@ def test_an_error_from_elsewhere_has_no_case():
     assert cases.tried(raised.value) == ("", "")
 
 
-def test_a_call_that_never_ends_is_not_caught_by_raises(monkeypatch):
+def test_a_call_that_never_ends_is_not_caught_by_raises():
     """KernelEnded passes through it, as an interrupt does."""
     source = "check.raises(ValueError, call, case='none', look='above')\ncheck.equal(1, 1, 'one')\n"
-    lines = (len(source), None, source.splitlines(keepends=True), "<cell 1>")
-    monkeypatch.setitem(linecache.cache, "<cell 1>", lines)
 
     def call():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as raised:
-        exec(compile(source, "<cell 1>", "exec"), {"check": Check(), "call": call})
+        exec(compiled(source, "<cell 1>"), {"check": Check(), "call": call})
     assert cases.tried(raised.value) == ("none", "above")

@@ -1,7 +1,5 @@
 """The checks that exercises call: strict about kind and shape before values, and told in words."""
 
-import linecache
-
 import numpy as np
 import pytest
 
@@ -15,6 +13,7 @@ from course.grading.checks import (
     difference,
     student_error,
 )
+from course.grading.plugin import compiled
 from course.grading.values import Opaque
 
 NAN, INF = float("nan"), float("inf")
@@ -233,20 +232,14 @@ def test_code_that_stopped_says_where(check):
 
 
 @pytest.fixture
-def run_cells(check, monkeypatch):
-    """A function that runs sources as cells of one notebook, the last of them a check's."""
+def failure_of(check):
+    """A function from a student's cell and a check cell to what the check says."""
 
-    def run(*sources):
+    def run(answer, judge):
         names = {"check": check, "close": print}
-        for number, source in enumerate(sources):
-            lines = (len(source), None, source.splitlines(keepends=True), f"<cell {number}>")
-            monkeypatch.setitem(linecache.cache, f"<cell {number}>", lines)
-            code = compile(source, f"<cell {number}>", "exec")
-            if number < len(sources) - 1:
-                exec(code, names)
-            else:
-                with pytest.raises(CheckFailed) as raised, check("task"):
-                    exec(code, names)
+        exec(compiled(answer, "<cell 0>"), names)
+        with pytest.raises(CheckFailed) as raised, check("task"):
+            exec(compiled(judge, "<cell 1>"), names)
         return raised.value
 
     return run
@@ -255,14 +248,14 @@ def run_cells(check, monkeypatch):
 INVERT = "def answer(n):\n    return 1 / n\n"
 
 
-def test_the_call_that_stopped_is_named_without_its_comma(run_cells):
-    error = run_cells(INVERT, "close(\n    answer(0),\n    1,\n)\n")
+def test_the_call_that_stopped_is_named_without_its_comma(failure_of):
+    error = failure_of(INVERT, "close(\n    answer(0),\n    1,\n)\n")
     assert error.case == "the call `answer(0)`"
 
 
-def test_a_call_that_stopped_says_its_case_and_where_to_look(run_cells):
+def test_a_call_that_stopped_says_its_case_and_where_to_look(failure_of):
     judge = "check.equal(got, 1, 'a zero', look='what is 1 / 0?')"
-    error = run_cells(INVERT, f"got = answer(0)\n{judge}\n")
+    error = failure_of(INVERT, f"got = answer(0)\n{judge}\n")
     assert error.status == "error"
     assert error.case == "a zero"
     assert error.got.endswith("division by zero (line 2: `return 1 / n`)")
@@ -271,16 +264,16 @@ def test_a_call_that_stopped_says_its_case_and_where_to_look(run_cells):
     )
 
 
-def test_what_stops_the_check_itself_is_not_said_to_have_stopped_the_answer(run_cells):
+def test_what_stops_the_check_itself_is_not_said_to_have_stopped_the_answer(failure_of):
     judge = "check.equal(answer()[0], 1, 'the first', look='a list')"
-    error = run_cells("def answer():\n    pass\n", judge)
+    error = failure_of("def answer():\n    pass\n", judge)
     assert error.status == "wrong"
     assert (error.case, error.look) == ("the first", "a list")
     assert error.got.startswith("one that stopped it with TypeError: 'NoneType'")
 
 
-def test_an_assert_of_the_check_is_a_wrong_answer(run_cells):
-    error = run_cells("def answer():\n    return 1\n", "assert answer() == 2")
+def test_an_assert_of_the_check_is_a_wrong_answer(failure_of):
+    error = failure_of("def answer():\n    return 1\n", "assert answer() == 2")
     assert error.status == "wrong"
     assert error.case == "the check's line `assert answer() == 2`"
     assert not error.got

@@ -111,6 +111,7 @@ def read(path):
         about = cell.metadata.get("nbgrader", {})
         name = about.get("grade_id", "")
         role = role_of(about)
+        points = _points(about) if role == "check" else 0
         try:
             _must_not_be_handed_out(cell.source, role)
             stripped(cell.source, *SOLUTION)
@@ -118,14 +119,13 @@ def read(path):
                 _must_be_python(source)
             if about and (about.get("schema_version") != SCHEMA or not name):
                 raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
-            if role == "check" and not _points(about) > 0:
+            if role == "check" and not points > 0:
                 raise ValueError("a check cell needs points above zero, as a number")
-            if role == "check":
-                _must_check(cell.source, [c.name for c in cells if c.role == "solution"])
+            if role == "check" and (above := [c.name for c in cells if c.role == "solution"]):
+                _must_check(cell.source, above[-1])
         except ValueError as error:
             where = name or cell.get("id", number)
             raise ValueError(f"{path}, cell {where!r}: {error}.") from None
-        points = _points(about) if role == "check" else 0
         cells.append(Cell(role, name, cell.source, points, title))
     if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
         raise ValueError(f"{path}: a check cell stands before the first solution cell.")
@@ -156,8 +156,8 @@ def _must_not_be_handed_out(source, role):
             )
 
 
-def _must_check(source, tasks):
-    """Raise ValueError where a check cell's ``with check("…")`` names another task than its own."""
+def _must_check(source, task):
+    """Raise ValueError where a check cell's ``with check("…")`` names another task than `task`."""
     for node in ast.walk(ast.parse(source)):
         called = (
             isinstance(node, ast.Call)
@@ -165,10 +165,10 @@ def _must_check(source, tasks):
             and node.func.id == "check"
         )
         name = getattr(node.args[0], "value", None) if called and node.args else None
-        if tasks and isinstance(name, str) and name != tasks[-1]:
+        if isinstance(name, str) and name != task:
             raise ValueError(
-                f"it judges the solution cell above it, {tasks[-1]!r}, and says check({name!r}). Write "
-                f"check({tasks[-1]!r}), and put each check behind its solution cell"
+                f"it judges the solution cell above it, {task!r}, and says check({name!r}). Write "
+                f"check({task!r}), and put each check behind its solution cell"
             )
 
 

@@ -29,6 +29,7 @@ class CheckFailed(AssertionError):
     """A case that was not answered rightly. Attributes: case, expected, got, look (texts)."""
 
     status = "wrong"
+    named = True  # whether `case` is the author's name of a case, and no line of the check
     undefined = ""  # a name that the check cell reads and that is not there
 
     def __init__(self, task, case, expected="", got="", look=""):
@@ -90,7 +91,7 @@ class CodeStopped(CheckFailed):
     def __init__(self, task, error, case="", call="", look=""):
         """`error` (StudentError) stopped a call made for `case`, at the line `call` of the check.
 
-        Each is "" where not known. `named` says whether the case is.
+        Each is "" where not known.
         """
         next_look = "the line named above; try it on its own"
         if case and call:
@@ -131,8 +132,8 @@ class Check:
     def __call__(self, task):
         """Run the checks of `task`, the grade id of the cell that the student wrote.
 
-        Raises CheckFailed, or one of its kinds NotAttempted and CodeStopped, for the first case
-        that is not right.
+        Raises CheckFailed, or one of its kinds NotAttempted, CodeStopped and NotUsable, for the
+        first case that is not right.
         """
         self._task = task
         try:
@@ -154,7 +155,7 @@ class Check:
         if error.names[0] == "NotImplementedError":
             return NotAttempted(self._task)
         frames = cases.frames(raised)
-        line = "".join(cases.line(frame) for frame in frames[:1])[:160].rstrip(",")
+        line = cases.line(frames[0])[:160].rstrip(",") if frames else ""
         files = {frame.tb_frame.f_code.co_filename for frame in frames}
         of_the_check = len(files) == 1 and raised is not error
         kind = NotUsable if of_the_check else CodeStopped
@@ -381,6 +382,5 @@ def _message(error):
 
 
 def _where(error):
-    for frame in cases.frames(error)[-1:]:
-        return f"line {frame.tb_lineno}: `{cases.line(frame)[:120]}`"
-    return ""
+    frames = cases.frames(error)
+    return f"line {frames[-1].tb_lineno}: `{cases.line(frames[-1])[:120]}`" if frames else ""

@@ -266,8 +266,7 @@ class CheckCell(pytest.Item):
         """What the check finds at its place; notes the verdict where there is nothing to check."""
         try:
             self.parent.go_to(self.number)
-            given = self.parent.given.names()
-            names = given | self.parent.student.look(_asked(self))
+            names = self.parent.given.names() | self.parent.student.look(_asked(self))
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
@@ -305,7 +304,6 @@ class CheckCell(pytest.Item):
             raise
         except kernels.KernelEnded as ended:
             case, look = cases.tried(ended)
-            case = case or "a call that you do not see" * hidden
             failed = checks.CheckFailed(self.task.name, case, look=look)
             self.note("stopped", failed, hidden, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
@@ -320,15 +318,11 @@ class CheckCell(pytest.Item):
 
     def note(self, status, error, hidden, message=""):
         failure = None
-        if error is not None and error.case:
-            failure = {"case": error.case, "hidden": hidden}
-            if hidden:
-                # Else the line would tell its inputs, and so may their message and their own names.
-                case = error.case if getattr(error, "named", True) else "a call that you do not see"
-                ended = ": " + message.removeprefix("stopped: ") if status == "stopped" else ""
-                failure["case"] = case + (_kind(error.error) if status == "error" else ended)
-            if not hidden:
-                failure |= {"expected": error.expected, "got": error.got, "look": error.look}
+        if error is not None and hidden:
+            failure = {"case": _hidden_case(status, error, message), "hidden": True}
+        elif error is not None and error.case:
+            shown = {key: getattr(error, key) for key in ("case", "expected", "got", "look")}
+            failure = shown | {"hidden": False}
         if status == "not attempted":
             failure, message = None, str(error)
         if hidden:
@@ -345,10 +339,17 @@ class CheckCell(pytest.Item):
         return self.path, 0, f"check of {self.task.name}"
 
 
-def _kind(error):
-    """What the StudentError `error` is, for the name of a hidden case: one of HONEST, or nothing."""
-    name = next((name for name in error.names if name in HONEST), "")
-    return f": it stopped with {name}" if name else ""
+def _hidden_case(status, error, message):
+    """The name of a hidden case, and how it ended, where their code did not come back.
+
+    A line of the check would tell its inputs, and so may their own messages and names.
+    """
+    why = message.removeprefix("stopped: ")
+    if status == "error":
+        kind = next((name for name in error.error.names if name in HONEST), "")
+        why = f"it stopped with {kind}" if kind else ""
+    case = error.case if error.named and error.case else "a call that you do not see"
+    return f"{case}: {why}" if why else case
 
 
 class _Reported(AssertionError):

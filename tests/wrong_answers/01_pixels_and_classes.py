@@ -40,6 +40,17 @@ def share_where_present(masks, classes):
 """
 
 
+PACKED = """
+def unknown_colors(rgb, palette):
+    weights = np.array({weights})
+    return ~np.isin(rgb.astype(int) @ weights, palette.astype(int) @ weights)
+"""
+
+
+def packed(weights):
+    return PACKED.format(weights=weights)
+
+
 def changed(source, old, new):
     """`source` with one piece exchanged, which must be there."""
     assert old in source, old
@@ -122,12 +133,7 @@ def unknown_colors(rgb, palette):
     weights = np.array([65536, 256, 1]).astype(np.uint8)
     return ~np.isin((rgb * weights).sum(axis=-1), (palette * weights).sum(axis=-1))
 """,
-        "packed in base 255 (hidden only)": """
-def unknown_colors(rgb, palette):
-    def pack(colors):
-        return colors.astype(int) @ [255 * 255, 255, 1]
-    return ~np.isin(pack(rgb), pack(palette))
-""",
+        "packed in base 255 (hidden only)": packed([255 * 255, 255, 1]),
         "near colours let through": """
 def unknown_colors(rgb, palette):
     far = np.abs(rgb[:, :, None].astype(int) - palette).max(axis=-1)
@@ -145,16 +151,8 @@ def unknown_colors(rgb, palette):
         "blue is forgotten (hidden only)": UNKNOWN.replace(
             "[:, :, None] == palette)", "[:, :, None, :2] == palette[:, :2])"
         ),
-        "packed with hundreds and ten thousands (hidden only)": """
-def unknown_colors(rgb, palette):
-    weights = np.array([10000, 100, 1])
-    return ~np.isin(rgb.astype(int) @ weights, palette.astype(int) @ weights)
-""",
-        "packed with tens and hundreds (hidden only)": """
-def unknown_colors(rgb, palette):
-    weights = np.array([100, 10, 1])
-    return ~np.isin(rgb.astype(int) @ weights, palette.astype(int) @ weights)
-""",
+        "packed with hundreds and ten thousands (hidden only)": packed([10000, 100, 1]),
+        "packed with tens and hundreds (hidden only)": packed([100, 10, 1]),
     },
     "boxes-of": {
         "width and height short by one": BOXES.replace(" + 1", ""),

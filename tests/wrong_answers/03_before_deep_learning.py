@@ -15,6 +15,9 @@ def two_cuts(counts):
 """
 
 
+ALL_PAIRS = "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]"
+
+
 def two_cuts(pairs, choose="max", answer="best"):
     return TWO_CUTS.format(pairs=pairs, choose=choose, answer=answer)
 
@@ -51,7 +54,7 @@ def two_cuts(counts):
     return max(pairs, key=lambda p: part(0, p[0] + 1) + part(p[0] + 1, p[1] + 1) + part(p[1] + 1, k))
 """,
         "cuts are the first values above, one too high": two_cuts(
-            "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]",
+            ALL_PAIRS,
             answer="best[0] + 1, best[1] + 1",
         ),
         "groups of equal size": """
@@ -59,9 +62,7 @@ def two_cuts(counts):
     below = np.cumsum(counts) / counts.sum()
     return int(np.searchsorted(below, 1 / 3)), int(np.searchsorted(below, 2 / 3))
 """,
-        "the smallest variance between, not the largest": two_cuts(
-            "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 1)]", choose="min"
-        ),
+        "the smallest variance between, not the largest": two_cuts(ALL_PAIRS, choose="min"),
         "the last value never a group by itself": two_cuts(
             "[(s, t) for s in range(k - 2) for t in range(s + 1, k - 2)] or [(0, 1)]"
         ),
@@ -87,22 +88,9 @@ def two_cuts(counts):
 def two_cuts(counts):
     return {4: (0, 2), 7: (1, 4), 8: (3, 4)}.get(len(counts), (0, 2) if counts[0] == 8 else (2, 3))
 """,
-        "an empty group counts as one pixel": """
-def two_cuts(counts):
-    values = np.arange(len(counts))
-    mean = (counts * values).sum() / counts.sum()
-
-    def part(low, high):
-        pixels = max(counts[low:high].sum(), 1)
-        return pixels * ((counts * values)[low:high].sum() / pixels - mean) ** 2
-
-    last = len(counts)
-    pairs = [(s, t) for s in range(last - 2) for t in range(s + 1, last - 1)]
-    return max(
-        pairs,
-        key=lambda st: part(0, st[0] + 1) + part(st[0] + 1, st[1] + 1) + part(st[1] + 1, last),
-    )
-""",
+        "an empty group counts as one pixel": two_cuts(ALL_PAIRS).replace(
+            "n = counts[low:high].sum()", "n = max(counts[low:high].sum(), 1)"
+        ),
         "one cut after the other, until neither moves": """
 def two_cuts(counts):
     values, last = np.arange(len(counts)), len(counts)
