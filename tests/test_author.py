@@ -1,5 +1,7 @@
 """Author notebooks: what is read, what students get, what is refused."""
 
+import copy
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -33,11 +35,13 @@ def about(grade_id, **kind):
     return {"nbgrader": plain | {"schema_version": 3, "grade_id": grade_id} | kind}
 
 
-def notebook(solution=SOLUTION, check=CHECK, points=3, grade_id="double-check"):
+def notebook(
+    solution=SOLUTION, check=CHECK, points=3, grade_id="double-check", title="Doubling (3 points)"
+):
     return new_notebook(
         cells=[
             new_code_cell("from course.grading import check", id="setup"),
-            new_markdown_cell("### Task 1: Doubling (3 points)", id="task"),
+            new_markdown_cell(f"### Task 1: {title}", id="task"),
             new_code_cell(solution, metadata=about("double", solution=True), id="double"),
             new_code_cell(
                 check,
@@ -75,7 +79,7 @@ def test_its_digest_changes_with_every_cell_and_with_nothing_else(tmp_path):
     for changed in (
         notebook(solution=SOLUTION.replace("2 *", "2.0 *")),
         notebook(check=CHECK.replace("21", "22")),
-        notebook(points=2),
+        notebook(points=2, title="Doubling (2 points)"),
     ):
         assert author.read(write(tmp_path, changed)).digest != digest
 
@@ -124,6 +128,15 @@ def test_hidden_tests_run_as_a_block_of_their_own():
             notebook(check=CHECK.replace('"double"', '"duoble"')),
             r"'double', and says check\('duoble'\)",
         ),
+        (
+            notebook(check='with check("double"):\n    double(2)'),
+            "cell 'double-check': it checks not",
+        ),
+        (
+            notebook(check=CHECK.replace('double(2), 4, "two"', '4, double(2), "two"')),
+            "cell 'double-check': line 2 judges the constant 4. What the student's function gave",
+        ),
+        (notebook(points=2), r"'Task 1: Doubling \(3 points\)' promises other .* have \(2\)"),
     ],
 )
 def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, said):
@@ -131,6 +144,23 @@ def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, s
     with pytest.raises(ValueError, match=said) as caught:
         author.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_points_of_several_checks_below_a_heading_are_added_up(tmp_path):
+    made = notebook(points=1)
+    more = copy.deepcopy(made.cells[3])
+    more.id = "double-again"
+    more.metadata.nbgrader.grade_id, more.metadata.nbgrader.points = "double-again", 2
+    made.cells += [new_markdown_cell("No heading."), more]
+    assert author.read(write(tmp_path, made)).points == 3
+    made.cells[1].source = "### Task 1: Doubling"  # promises nothing
+    made.cells[3].metadata.nbgrader.points = 0.5
+    assert author.read(write(tmp_path, made)).points == 2.5
+
+
+def test_an_assert_is_a_check(tmp_path):
+    made = notebook(check='with check("double"):\n    assert double(2) == 4')
+    assert author.read(write(tmp_path, made)).checks
 
 
 def test_a_magic_in_a_given_cell_is_refused_with_what_to_do(tmp_path):

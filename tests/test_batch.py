@@ -128,6 +128,13 @@ def test_a_check_at_fault_is_named_once_for_all():
     ]
 
 
+def test_notebooks_that_were_handed_out_elsewhere_are_counted():
+    other = result("ada", task()) | {"notes": [results.OTHER_CELLS]}
+    (line,) = command.faults([other, result("ben", task()), other | {"student": "cem"}])
+    assert line.startswith("02_measuring: 2 handed out with other cells")
+    assert line.endswith("Is --author the right folder?")
+
+
 def test_whatever_a_grader_does_the_others_are_graded(authors, tmp_path):
     handed_in = tmp_path / "submitted"
     for name in (*FAILURES, *FINE):

@@ -1,5 +1,6 @@
 """Where a check is judged: in the notebook as it was at its place, at no other task's cost."""
 
+import re
 import time
 
 import nbformat
@@ -223,6 +224,32 @@ def test_a_name_that_the_author_forgot_is_no_answer_that_is_missing(grade, hidde
     tasks = grade((APPLY, check("task1", *(["", call] if hidden else [call]))), DOUBLE)
     assert statuses(tasks) == ["not checked", "right"]
     assert "`torch` is not defined in it" in tasks[0]["message"]
+
+
+TRIPLE = "def triple(x):\n    return 3 * x"
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("check.equal(triple(2), {2}, 'a set')", r"no.* a plain value \(set\).*sorted"),
+        ("check.equal([[triple(2)]], [[{2}]], 'inside a list')", r"a plain value \(set\)"),
+        ("check.equal(triple(2), 'two', 2)", "name of a case is a text, not 2, an integer"),
+        ("check.between(triple(2), 'two', 2, 3)", "name of a case is a text, not 3"),
+    ],
+)
+def test_a_check_that_compares_with_what_it_cannot_is_the_authors_fault(grade, call, said, hidden):
+    tasks = grade((TRIPLE, check("task1", *(["", call] if hidden else [call]))), DOUBLE)
+    assert statuses(tasks) == ["not checked", "right"]
+    assert re.search(said, tasks[0]["message"])
+
+
+def test_what_a_student_made_may_be_wrong_as_an_expected_value_too(grade):
+    """It came from them, so it is no fault of the author's."""
+    opaque = "def triple(x):\n    return {3 * x}"
+    call = "check.equal(triple(2), triple(2), 'twice the same')"
+    assert statuses(grade((opaque, check("task1", call)))) == ["wrong"]
 
 
 def test_no_expected_error_is_mistaken_for_the_authors(grade):

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from course import notebooks
-from course.grading import author, session, submissions
+from course.grading import author, results, session, submissions
 from tests import exercises
 
 pytestmark = pytest.mark.kernels
@@ -233,7 +233,36 @@ def test_code_outside_the_cells_of_the_tasks_does_not_count_and_the_student_is_t
 )
 def test_what_is_taken_for_code_of_the_students_own(cells, own):
     data = b'{"more": %s, "cells": %s}' % (b"1" * 5000, json.dumps(cells).encode())
-    assert session.has_own_code(data, ["a = 1\nb = 2"]) is own
+    assert session.has_own_code(session.code_of(data)[1], ["a = 1\nb = 2"]) is own
+
+
+def test_a_check_that_was_mended_after_it_was_handed_out_is_no_code_of_theirs(
+    grade, assignment, right, settings, tmp_path
+):
+    def older(notebook):
+        """As an author's notebook of before had it: another source, and the checksum of that."""
+        cell = cell_of(notebook, f"{TASK}-check")
+        cell.source += "\n    print('an older check')"
+        cell.metadata.nbgrader.checksum = author.checksum(cell)
+
+    assert grade(right | {TASK: "masked = 1"}, older)["notes"] == [results.OTHER_CELLS]
+    assert grade(right, older)["notes"] == [results.OTHER_CELLS]
+
+    def own(notebook):
+        """A line that the student wrote into the check."""
+        cell_of(notebook, f"{TASK}-check").source += "\n    print('mine')"
+
+    assert grade(right | {TASK: "masked = 1"}, own)["notes"] == [session.OWN_CODE]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [3, {}, {"nbgrader": []}, {"nbgrader": {"checksum": "0"}}, {"nbgrader": {"checksum": {}}},
+     {"nbgrader": {"checksum": "0", "grade_id": ["a"], "grade": True, "points": "many"}}],
+)  # fmt: skip
+def test_metadata_that_is_none_of_ours_locks_nothing(about):
+    cell = {"cell_type": "code", "source": "a = 1", "metadata": about}
+    assert session.code_of(json.dumps({"cells": [cell]}).encode()) == ({}, ["a = 1"])
 
 
 def test_tags_and_comments_that_nbval_obeys_are_not_obeyed(grade, right):

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from course import notebooks
 
+from . import cases
+
 FOLDER = notebooks.FOLDER / "solutions"
 EXERCISES = notebooks.FOLDER / "exercises"
 SCHEMA = 3
@@ -101,11 +103,12 @@ def read(path):
 
     Raises ValueError, naming file and cell, where it is not in the format.
     """
-    path, cells, title = Path(path), [], ""
+    path, cells, title, headed = Path(path), [], "", []
     notebook = notebooks.read(path)
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "markdown":
             title = notebooks.heading(cell.source) or title
+            headed += [] if headed and title == headed[-1][0] else [(title, [])]
         if cell.cell_type != "code":
             continue
         about = cell.metadata.get("nbgrader", {})
@@ -123,12 +126,17 @@ def read(path):
                 raise ValueError("a check cell needs points above zero, as a number")
             if role == "check" and (above := [c.name for c in cells if c.role == "solution"]):
                 _must_check(cell.source, above[-1])
+                _must_judge(cell.source)
         except ValueError as error:
             where = name or cell.get("id", number)
             raise ValueError(f"{path}, cell {where!r}: {error}.") from None
         cells.append(Cell(role, name, cell.source, points, title))
+        if headed:
+            headed[-1][1].append(points)
     if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
         raise ValueError(f"{path}: a check cell stands before the first solution cell.")
+    for title, points in headed:
+        _must_add_up(path, title, sum(points))
     digest = hashlib.sha256(repr(cells).encode()).hexdigest()
     return Assignment(path.stem, tuple(cells), digest)
 
@@ -170,6 +178,33 @@ def _must_check(source, task):
                 f"it judges the solution cell above it, {task!r}, and says check({name!r}). Write "
                 f"check({task!r}), and put each check behind its solution cell"
             )
+
+
+def _must_judge(source):
+    """Raise ValueError where a check cell judges nothing, or a constant in place of an answer."""
+    nodes = list(ast.walk(ast.parse(source)))
+    calls = [node for node in nodes if cases.is_check(node)]
+    if not calls and not any(isinstance(node, ast.Assert | ast.Raise) for node in nodes):
+        raise ValueError(
+            "it checks nothing, so everybody would get its points. Call check.equal, check.close or "
+            "another check in it"
+        )
+    for call in calls:
+        if call.args and isinstance(call.args[0], ast.Constant):
+            raise ValueError(
+                f"line {call.lineno} judges the constant {call.args[0].value!r}. What the student's "
+                "function gave comes first, what was expected behind it"
+            )
+
+
+def _must_add_up(path, title, points):
+    """Raise ValueError where a heading promises other points than its checks have."""
+    promised = re.search(r"\((\d+(?:\.\d+)?) points?\)", title)
+    if promised and float(promised[1]) != points:
+        raise ValueError(
+            f"{path}: the heading {title!r} promises other points than the checks below it have "
+            f"({points:g}). Students read the heading, the gradebook takes the metadata; mend one."
+        )
 
 
 def _must_be_python(source):

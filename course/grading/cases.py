@@ -64,7 +64,7 @@ def _next_check(scope, number):
     loops = [n for n in ast.walk(scope) if isinstance(n, ast.For | ast.While)]
     around = [n for n in loops if n.lineno <= number <= n.end_lineno]
     for part in [*sorted(around, key=lambda node: -node.lineno), scope]:
-        checks = [node for node in ast.walk(part) if _is_check(node)]
+        checks = [node for node in ast.walk(part) if is_check(node)]
         if checks:
             below = [node for node in checks if node.end_lineno >= number]
             return min(below, key=lambda node: (node.lineno, node.col_offset), default=None)
@@ -85,7 +85,8 @@ def _texts(judge, traceback, scope):
     return tuple(_text(named.get(key), traceback.tb_frame, stale) for key in ("case", "look"))
 
 
-def _is_check(node):
+def is_check(node):
+    """Whether an ast node is the call of a check: ``check.equal(…)``, say."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -25,6 +25,13 @@ from .values import KINDS, Given, Opaque, plain
 SHOWN = 24
 
 
+class AuthorError(BaseException):
+    """A check cell asks for what cannot be done, so no answer has anything to do with it.
+
+    Not an Exception, so that no check takes it for one that a student's function raised.
+    """
+
+
 class CheckFailed(AssertionError):
     """A case that was not answered rightly. Attributes: case, expected, got, look (texts)."""
 
@@ -187,6 +194,7 @@ class Check:
 
     def shape(self, got, shape, case, *, look=""):
         """`got` is an array or tensor of this shape (tuple of int), without NaN or infinity."""
+        _must_be_text(case)
         got = plain(got)
         if not isinstance(got, np.ndarray) or got.shape != tuple(shape):
             raise CheckFailed(
@@ -197,6 +205,7 @@ class Check:
 
     def between(self, got, low, high, case, *, look=""):
         """`got` is one number (or an array of numbers) from `low` to `high`, ends included."""
+        _must_be_text(case)
         got = plain(got)
         array = np.asarray(got) if isinstance(got, int | float | np.ndarray) else np.array("")
         numbers = array.dtype.kind in "iuf" and array.size
@@ -208,6 +217,7 @@ class Check:
 
         `expected` and `got` are texts. For what no other check can say.
         """
+        _must_be_text(case)
         if plain(condition) is not True:
             raise CheckFailed(self._task, case, expected, got, look)
 
@@ -216,6 +226,7 @@ class Check:
 
         Its message must hold the text `saying`.
         """
+        _must_be_text(case)
         try:
             got = function(*arguments, **named)
         except Exception as raised:
@@ -231,6 +242,7 @@ class Check:
         raise CheckFailed(self._task, case, wanted, found, look)
 
     def _compare(self, got, expected, case, look, rtol, atol):
+        _must_be_text(case)
         got, expected = plain(got), plain(expected)
         fault = difference(got, expected, rtol, atol)
         if fault:
@@ -240,11 +252,28 @@ class Check:
 check = Check()
 
 
+def _must_be_text(case):
+    if not isinstance(case, str):
+        raise AuthorError(
+            f"the name of a case is a text, not {describe(plain(case))}. The order is what the "
+            "student's function gave, what was expected, the case"
+        )
+
+
 def difference(got, expected, rtol=0, atol=0):
     """What tells the plain value `got` from `expected`: "" for nothing, else the end of a sentence.
 
-    Kind and shape come first, then where values are finite, then the values.
+    Kind and shape come first, then where values are finite, then the values. Raises AuthorError
+    where `expected` holds what is no plain value, and did not come from the student either.
     """
+    if isinstance(expected, Opaque | Given):
+        if isinstance(expected, Opaque) and expected.handle < 0:
+            raise AuthorError(
+                f"an expected value holds something that is not a plain value ({expected.kind}). "
+                "Compare numbers, texts, arrays, or lists, tuples and dictionaries of them: of a "
+                "set, `sorted(…)`"
+            )
+        return "; it was compared with something that is not a plain value"
     if isinstance(expected, list | tuple):
         if not isinstance(got, list | tuple) or isinstance(got, Opaque | Given):
             return "; a list or tuple was expected"

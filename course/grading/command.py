@@ -9,6 +9,10 @@ from pathlib import Path
 
 from course import hints
 
+PUBLIC = (
+    "the course's own, whose solutions and hidden tests everybody can read (for an exam, name yours "
+    "with --author)"
+)
 EPILOG = """\
 SUBMISSIONS is nbgrader's submitted/<student>/<assignment>/ tree, a folder of notebooks (ada.ipynb,
 ada_08_unet.ipynb), the zip that Moodle or Canvas gave, a folder of GitHub Classroom clones, or one
@@ -84,14 +88,23 @@ def run(options):
 
 
 def faults(results):
-    """A line for each check that was at fault itself, so that nobody could get its points."""
+    """What the instructor should look at, a line each: checks at fault, notebooks of elsewhere."""
+    from .results import OTHER_CELLS
+
     found = {}
     for result in results:
         for task in result["tasks"]:
             if task["status"] == "not checked":
                 key = f"{result['assignment']}, cell {task['task']}: {task['message']}"
                 found[key] = found.get(key, 0) + 1
-    return [f"Mend this check ({count} without points): {key}" for key, count in found.items()]
+    lines = [f"Mend this check ({count} without points): {key}" for key, count in found.items()]
+    elsewhere = [r["assignment"] for r in results if OTHER_CELLS in r["notes"]]
+    for name in sorted(set(elsewhere)):
+        lines.append(
+            f"{name}: {elsewhere.count(name)} handed out with other cells than today's author "
+            "notebook has. Is --author the right folder?"
+        )
+    return lines
 
 
 def _results(options):
@@ -111,6 +124,7 @@ def _grade(options):
 
     assignments = author.find(options.author or author.FOLDER)
     found = submissions.find(options.submissions, assignments)
+    print(f"Grading by {options.author or f'{author.FOLDER}, {PUBLIC}'}.", flush=True)
     key = batch.key_of(options.key, options.out)
     try:
         kind = box.choose(options.sandbox)

@@ -270,7 +270,7 @@ class CheckCell(pytest.Item):
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
-        except remote.AuthorError as error:
+        except checks.AuthorError as error:
             self.refuse(error)
         except checks.StudentError as error:  # their side of the boundary is not as it was
             self.note("error", None, False, str(error))
@@ -307,7 +307,7 @@ class CheckCell(pytest.Item):
             failed = checks.CheckFailed(self.task.name, case, look=look)
             self.note("stopped", failed, hidden, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
-        except remote.AuthorError as error:
+        except checks.AuthorError as error:
             self.refuse(error)
 
     def refuse(self, error):
@@ -390,7 +390,7 @@ class _Given:
                     with contextlib.redirect_stdout(io.StringIO()):
                         exec(code, names)
                 except Exception as error:
-                    raise remote.AuthorError(
+                    raise checks.AuthorError(
                         f"a given cell of the notebook stopped with {checks.student_error(error)}"
                     ) from None
             self._names = names
@@ -400,7 +400,7 @@ class _Given:
         """Functions that given cells define themselves, by name; none where a given cell stops."""
         try:
             names = self.names()
-        except remote.AuthorError:
+        except checks.AuthorError:
             return {}
         return {
             name: value

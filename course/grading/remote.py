@@ -6,16 +6,9 @@ import re
 from queue import Empty
 
 from . import values
-from .checks import StudentError
+from .checks import AuthorError, StudentError
 
 ANSWER = "__import__('course.grading.boundary', fromlist=['answer']).answer('{}')"
-
-
-class AuthorError(BaseException):
-    """A check cell asks for what cannot be done.
-
-    Not an Exception, so that no check takes it for one that a student's function raised.
-    """
 
 
 class Remote(values.Opaque):

@@ -16,6 +16,10 @@ from .submissions import file_name
 
 SCHEMA = 1
 LARGEST = 32 * 2**20
+OTHER_CELLS = (
+    "It was handed out with other check cells, or other cells around them, than the author notebook "
+    "has by which it is graded."
+)
 TASK_STATUSES = ("right", "wrong", "not attempted", "error", "missing", "stopped", "not checked")
 SANDBOXES = ("bubblewrap", "landlock", "none")
 ABANDONED = 3600  # seconds after which an unfinished file is taken for a dead writer's

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from . import author, checks, kernels, submissions
+from . import author, checks, kernels, results, submissions
 from .confinement import Limits
 from .plugin import Plugin
 
@@ -90,8 +90,11 @@ def grade(submission, assignments, settings):
     with tempfile.TemporaryDirectory(prefix="graft-") as folder:
         verdicts, outputs = _judge(assignment, answers, Path(folder), submission.student, settings)
     tasks = [_task(assignment, check, answers, verdicts, outputs) for check in assignment.checks]
+    handed_out, others = code_of(data)
+    if handed_out_elsewhere(handed_out, assignment):
+        notes.append(results.OTHER_CELLS)
     lost = any(task["status"] != "right" for task in tasks)
-    if lost and has_own_code(data, _sources_with_a_place(cells, assignment)):
+    if lost and has_own_code(others, _sources_with_a_place(cells, assignment)):
         notes.append(OWN_CODE)
     return result | {
         "assignment": name, "status": "graded", "notes": notes, "tasks": tasks,
@@ -145,20 +148,58 @@ def _sources_with_a_place(cells, assignment):
     return [author.visible(cell.source) for cell in others] + own
 
 
-def has_own_code(data, known):
-    """Whether a student's notebook has a code cell that is none of the sources `known`.
+def code_of(data):
+    """The code of a student's notebook, told apart by who wrote it.
 
-    `data` are its bytes, which :func:`submissions.read_cells` has found to be a notebook's.
+    Parameters
+    ----------
+    data : bytes
+        A notebook, as :func:`submissions.read_cells` has found it to be one.
+
+    Returns
+    -------
+    handed_out : dict of str to str
+        By grade id, the cells that were not theirs to write and are as they were handed out: the
+        checksum in them fits.
+    others : list of str
+        Sources of the other code cells.
     """
-    seen = {tuple(source.split()) for source in known} | {()}  # however its lines end; or empty
-    cells = json.loads(data, parse_int=str, parse_float=str).get("cells")  # no number is too long
-    for cell in cells or []:
+    handed_out, others = {}, []
+    notebook = json.loads(data, parse_int=str, parse_float=str)  # no number is too long
+    for cell in notebook.get("cells") or []:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             source = cell.get("source", "")
             text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-            if tuple(text.split()) not in seen:
-                return True
-    return False
+            if name := _locked(cell, text):
+                handed_out[name] = text
+            else:
+                others.append(text)
+    return handed_out, others
+
+
+def _locked(cell, text):
+    """The grade id of a locked cell whose checksum fits its source `text`, else ""."""
+    try:
+        about = cell["metadata"]["nbgrader"]
+        made = nbformat.from_dict(
+            {"cell_type": "code", "source": text, "metadata": cell["metadata"]}
+        )
+        fits = about["checksum"] == author.checksum(made)
+        return about["grade_id"] if fits and author.role_of(about) != "solution" else ""
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return ""  # whatever a student wrote there
+
+
+def handed_out_elsewhere(handed_out, assignment):
+    """Whether a cell that was handed out is none of the author notebook's."""
+    today = {cell.name: author.visible(cell.source).split() for cell in assignment.cells}
+    return any(text.split() != today.get(name) for name, text in handed_out.items())
+
+
+def has_own_code(sources, known):
+    """Whether one of `sources`, of a student's code cells, is none of `known`."""
+    seen = {tuple(source.split()) for source in known} | {()}  # however its lines end; or empty
+    return any(tuple(source.split()) not in seen for source in sources)
 
 
 def _judge(assignment, answers, folder, student, settings):
