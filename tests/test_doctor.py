@@ -161,6 +161,7 @@ def test_credentials_are_found_and_never_printed(monkeypatch, capsys, tmp_path):
     assert "5ecret" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"KERAS_BACKEND": "nonsense"}, {"COURSE_SCALE": "huge"}])
 def test_the_whole_examination_of_a_broken_machine(data, changes):
     environment = os.environ | changes | {"KAGGLE_API_TOKEN": "5ecret"}

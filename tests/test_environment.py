@@ -390,6 +390,7 @@ def test_setup_says_what_to_do_without_keras():
     assert "make setup" in process.stderr
 
 
+@pytest.mark.slow
 def test_setup_says_one_line_and_is_silent_on_stderr():
     """In a process of its own, with whatever the libraries of this machine have to say."""
     variables = {name: os.environ[name] for name in ("KERAS_BACKEND",) if name in os.environ}

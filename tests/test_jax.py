@@ -77,6 +77,7 @@ def without_tensorflow(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_tensorflow_is_blocked_and_jax_at_work(without_tensorflow):
     process = without_tensorflow(
         "-c", "from course import environment; environment.setup(); import tensorflow"

@@ -562,6 +562,7 @@ def test_a_token_with_a_line_break(stub, work):
     assert "Kaggle does not accept the credentials in KAGGLE_API_TOKEN" in message
 
 
+@pytest.mark.slow
 def test_a_wordy_package_tells_no_secret(stub, work):
     (work.home / ".kaggle").mkdir()
     (work.home / ".kaggle" / "access_token").write_text(TOKEN + "\n")
@@ -664,6 +665,7 @@ def test_fetch_replaces_what_an_earlier_one_left_and_nothing_else(stub, work):
     assert sorted(os.listdir(fetched)) == ["notes.txt", "segmentation-course-06-fcn.log"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["_GetKernelSessionStatus", "_ListKernelSessionOutput"])
 def test_a_lesson_that_cannot_be_fetched_keeps_its_record_and_the_others_go_on(
     stub, work, monkeypatch, broken

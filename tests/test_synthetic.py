@@ -84,6 +84,7 @@ def test_larger_size_shows_the_same_place():
     assert (small == large[1::2, 1::2]).mean() > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 13),
     reason="OpenCV before 4.13 fills polygons differently, in one pixel of 1500",
@@ -94,6 +95,7 @@ def test_default_masks_have_not_changed(counts):
     assert hashlib.sha256(rounded.tobytes()).hexdigest()[:16] == DIGEST
 
 
+@pytest.mark.slow
 def test_layout_is_the_real_one(dataset):
     folder, calls = dataset
     base = folder / "dataset" / "semantic_drone_dataset"
@@ -109,6 +111,7 @@ def test_layout_is_the_real_one(dataset):
     assert [rows[0], rows[2], len(rows)] == ["name, r, g, b", "paved-area,128,64,128", 25]
 
 
+@pytest.mark.slow
 def test_files_hold_the_scenes(dataset):
     base = dataset[0] / "dataset" / "semantic_drone_dataset"
     image, mask = synthetic.scene(5)
@@ -119,18 +122,21 @@ def test_files_hold_the_scenes(dataset):
     assert np.abs(stored.astype(int) - image).mean() < 6
 
 
+@pytest.mark.slow
 def test_unlabeled_everywhere_conflicting_nowhere(counts):
     assert (counts[:, id_of("unlabeled")] > 0).all()
     assert counts[:, id_of("conflicting")].sum() == 0
     assert (counts.sum(0)[:23] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMONEST)
 def test_share_of_pixels_is_within_a_factor_of_two(counts, name):
     share = 100 * counts[:, id_of(name)].sum() / counts.sum()
     assert 0.5 <= share / REAL[name][0] <= 2, f"{name}: {share:.2f} %, real {REAL[name][0]} %"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[:23])
 def test_presence_is_within_a_factor_of_two(counts, name):
     presence = 100 * (counts[:, id_of(name)] > 0).mean()
@@ -139,6 +145,7 @@ def test_presence_is_within_a_factor_of_two(counts, name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHERE_PRESENT)
 def test_objects_are_in_proportion(counts, name):
     pixels = counts[:, id_of(name)]
@@ -147,6 +154,7 @@ def test_objects_are_in_proportion(counts, name):
     assert 0.4 <= median / real <= 2.5, f"{name}: {median:.2f} %, real {real} %"
 
 
+@pytest.mark.slow
 def test_existing_dataset_is_kept(dataset):
     folder, _ = dataset
     before = (folder / "class_dict_seg.csv").stat().st_mtime_ns
@@ -193,6 +201,7 @@ def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
     assert len(list((tmp_path / "drawn").rglob("*.png"))) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_colour_alone_says_little(dataset):
     """The bar is half of what a small U-Net reaches, .165 (benchmarks/results/difficulty.json)."""

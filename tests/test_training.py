@@ -131,6 +131,7 @@ def folder(finished, tmp_path):
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_four_pictures_are_learnt_by_heart(capsys):
     keras.utils.set_random_seed(1)
     model, four = small_fcn(8, classes=CLASSES, width=4, size=(32, 48)), make_samples()
