@@ -33,24 +33,32 @@ def v3(scale, stride, build=deeplab_v3, **options):
     )
 
 
-def v3plus(scale, stride):
-    return v3(scale, stride, deeplab_v3plus, low_channels=3 * max(16, scale.width) // 4)
+def v3plus(scale, stride, **options):
+    low_channels = 3 * max(16, scale.width) // 4
+    return v3(scale, stride, deeplab_v3plus, low_channels=low_channels, **options)
 
 
-BUILDERS = {"v3": v3, "v3+": v3plus}
+def full_v3plus(scale, stride):
+    """V3+ with full windows in place of separable ones, as exercise 5 of lesson 11 asks."""
+    return v3plus(scale, stride, separable=False)
+
+
+BUILDERS = {"v3": v3, "v3+": v3plus, "v3+, full": full_v3plus}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
+    parser.add_argument("--only", choices=BUILDERS, help="else all three")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
     about = results.about(dataset, scale, train, validation)
-    print("seed  model  output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
+    print("seed  model      output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:
-        for label, build in BUILDERS.items():
+        for label in [options.only] if options.only else BUILDERS:
+            build = BUILDERS[label]
             keras.utils.set_random_seed(seed)
             trained = build(scale, 16)
             history = training.fit(
@@ -68,7 +76,7 @@ def main():
                 row |= {"prediction seconds": round(time.perf_counter() - start, 2)}
                 rows.append(row | results.scores(validation.masks, guesses))
                 print(
-                    f"{seed:4d}  {label:5s} {stride:14d} {rows[-1]['mIoU']:6.3f} "
+                    f"{seed:4d}  {label:9s} {stride:10d} {rows[-1]['mIoU']:6.3f} "
                     f"{rows[-1]['fwIoU']:6.3f} {rows[-1]['accuracy']:9.3f} "
                     f"{rows[-1]['boundary F']:11.3f} {rows[-1]['seconds']:8d}",
                     flush=True,

@@ -3,7 +3,8 @@
 ``python -m benchmarks.unet [SEED …] [--only MODEL]`` works on the data and at the scale that a
 lesson would (COURSE_DATA, COURSE_SCALE). All networks take the same number of steps. Each run is
 written to the results as it ends, over an older one of that model, seed and length; with
-``--folder``, a run that was broken off is taken up again.
+``--folder``, a run that was broken off is taken up again. With ``--bilinear``, U-Net with and without skips
+climbs without up-convolutions, as exercise 4 asks.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import layers
 
 from benchmarks import results
 from course import inference, training
@@ -32,6 +34,28 @@ def fcn_as_large_as(model):
     return width
 
 
+def bilinear(model):
+    """The network `model` with a 1×1 convolution and bilinear enlargement for each up-convolution."""
+
+    def replaced(layer):
+        if not isinstance(layer, layers.Conv2DTranspose):
+            return layer.from_config(layer.get_config())
+        enlarge = layers.UpSampling2D(layer.strides, interpolation="bilinear")
+        return keras.Sequential([layers.Conv2D(layer.filters, 1), enlarge], name=layer.name)
+
+    return keras.models.clone_model(model, clone_function=replaced)
+
+
+def bilinear_models(scale):
+    """Name to a function that builds the model: what exercise 4 of lesson 08 asks."""
+    return {
+        f"{name}, bilinear": lambda skips=skips: bilinear(
+            small_unet(scale.width, skips=skips, size=scale.size)
+        )
+        for name, skips in (("U-Net", True), ("no skips", False))
+    }
+
+
 def models(scale):
     """Name to a function that builds the model."""
     unet = small_unet(scale.width)
@@ -50,18 +74,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--only", help="U-Net, no skips or FCN-8s; else all three")
+    parser.add_argument("--bilinear", action="store_true", help="without up-convolutions")
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
     rare = results.rare_classes(train)
-    builders = models(scale)
+    builders = (bilinear_models if options.bilinear else models)(scale)
     if options.only and options.only not in builders:
         parser.error(f"there is no model {options.only!r}; the models are {', '.join(builders)}")
     about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
     print(
-        "seed  model     parameters   mIoU  fwIoU  accuracy  boundary F  smoothed  rare IoU  seconds"
+        "seed  model              parameters   mIoU  fwIoU  accuracy  boundary F  smoothed  rare IoU  seconds"
     )
     for seed in options.seeds:
         for label in [options.only] if options.only else builders:
@@ -84,9 +109,10 @@ def main():
             row |= results.scores(validation.masks, guesses, rare)
             row |= results.smoothed_boundary_f(validation.masks, guesses)
             run = ("epochs", "seed", "model")
-            results.update("unet", dataset, scale, about, [row], run)
+            name = "unet-bilinear" if options.bilinear else "unet"
+            results.update(name, dataset, scale, about, [row], run)
             print(
-                f"{seed:4d}  {label:9s} {row['parameters']:10,d} {row['mIoU']:6.3f} "
+                f"{seed:4d}  {label:18s} {row['parameters']:10,d} {row['mIoU']:6.3f} "
                 f"{row['fwIoU']:6.3f} {row['accuracy']:9.3f} {row['boundary F']:11.3f} "
                 f"{row['boundary F, smoothed']:9.3f} {row['rare IoU']:9.3f} {row['seconds']:8d}",
                 flush=True,
