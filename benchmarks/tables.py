@@ -210,7 +210,8 @@ def transfer(data):
     found = rows(f"transfer-{data}-smoke")
     order = ["from scratch", "head only", "head only, all steps", "fine-tuned"]
     order += ["fine-tuned, statistics kept", "all at once"]
-    order += ["linear, random encoder", "linear, encoder", "forest, filters"]
+    order += ["linear, random encoder", "linear, encoder", "linear, filters"]
+    order += ["linear, encoder and filters", "forest, filters", "forest, encoder"]
     keys = ["mIoU", "accuracy", "boundary F", "rare IoU"]
     lines = []
     for number in sorted(set(values(found, "pictures"))):

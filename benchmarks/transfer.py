@@ -3,8 +3,9 @@
 On the data and at the scale that a lesson would use (COURSE_DATA, COURSE_SCALE), with twelve
 labelled pictures and with all of the training part: networks from scratch; with a head trained on
 the frozen encoder, then fine-tuned, its statistics kept or not; with the head trained for all of
-the steps; and fine-tuned at once. Beside them a linear rule on the maps of the encoder and of a
-random one, and lesson 03's forest on filters. No run chooses its epoch by the validation part. Each
+the steps; and fine-tuned at once. Beside them a linear rule on the maps of the encoder, of a
+random one, on the responses of lesson 03's filters, and on both; and that lesson's forest, on filters and on
+the encoder's maps. No run chooses its epoch by the validation part. Each
 is written to the results as it ends, over an older one of the same method, pictures and seed.
 """
 
@@ -58,9 +59,16 @@ STARTS = {
         ],
     ),
 }
-PROBES = {"linear, encoder": "scenes", "linear, random encoder": None}
-FOREST = "forest, filters"
-METHODS = (*STARTS, *PROBES, FOREST)
+# What rules that are no network read at each pixel: maps of an encoder, responses of lesson 03's filters.
+RULES = {
+    "linear, encoder": ["scenes"],
+    "linear, random encoder": [None],
+    "linear, filters": ["filters"],
+    "linear, encoder and filters": ["scenes", "filters"],
+    "forest, filters": ["filters"],
+    "forest, encoder": ["scenes"],
+}
+METHODS = (*STARTS, *RULES)
 LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the forests take
 
 
@@ -98,10 +106,18 @@ def encoder_maps(weights):
     return lambda image: model.predict_on_batch(image[None])[0]
 
 
-def label_linearly(weights, train, images, seed, total=42_000):
-    """Label maps by a linear discriminant on the encoder's maps."""
-    keras.utils.set_random_seed(seed)
-    features, rng, found, labels = encoder_maps(weights), np.random.default_rng(seed), [], []
+def features_of(sources):
+    """A function from a picture to all of `sources`, as in RULES: (height, width, features)."""
+    parts = [
+        lesson_03()["responses"] if source == "filters" else encoder_maps(source)
+        for source in sources
+    ]
+    return lambda image: np.dstack([part(image) for part in parts])
+
+
+def label_linearly(features, train, images, seed, total=42_000):
+    """Label maps by a linear discriminant on `features`, a function from a picture to its maps."""
+    rng, found, labels = np.random.default_rng(seed), [], []
     for image, mask in zip(train.images, train.masks, strict=True):
         rows = rng.choice(np.flatnonzero(mask != UNLABELED), total // len(train), replace=False)
         maps = features(image)
@@ -114,20 +130,24 @@ def label_linearly(weights, train, images, seed, total=42_000):
     )
 
 
-def label_by_forest(train, images, seed):
-    """Label maps by lesson 03's forest on filter responses, made of the lesson's own functions."""
+def label_by_forest(features, train, images, seed):
+    """Label maps by lesson 03's forest on `features`, as in :func:`label_linearly`."""
     pixels = train.pixel_counts().sum(axis=0)
     rarity = 1 / np.sqrt(np.maximum(pixels, 1))
     rarity[UNLABELED] = 0
-    names = {"np": np, "cv2": cv2, "RandomForestClassifier": RandomForestClassifier}
-    names |= {"train": train, "rarity": rarity}
+    label = lesson_03(seed, train=train, rarity=rarity)["forest"](features)
+    return np.stack([label(image) for image in images])
+
+
+def lesson_03(seed=0, **given):
+    """The functions that cells of lesson 03 define, by name; they find the names `given`."""
+    names = {"np": np, "cv2": cv2, "RandomForestClassifier": RandomForestClassifier, **given}
     for cell in read(classical.LESSON).cells:
         if cell.cell_type == "code" and cell.id in LESSON_03:
             source = cell.source.replace("(0)", f"({seed})").replace("state=0", f"state={seed}")
             functions = [f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)]
             exec(compile(ast.Module(functions, []), cell.id, "exec"), names)
-    label = names["forest"](names["responses"])
-    return np.stack([label(image) for image in images])
+    return names
 
 
 def runs(method, model, train, validation, rare, scale, seed):
@@ -144,10 +164,9 @@ def runs(method, model, train, validation, rare, scale, seed):
             )
         return
     began = time.perf_counter()
-    if method == FOREST:
-        guesses = label_by_forest(train, validation.images, seed)
-    else:
-        guesses = label_linearly(PROBES[method], train, validation.images, seed)
+    keras.utils.set_random_seed(seed)
+    label = label_by_forest if method.startswith("forest") else label_linearly
+    guesses = label(features_of(RULES[method]), train, validation.images, seed)
     row = {"model": "none", "method": method, "seconds": round(time.perf_counter() - began)}
     yield row | results.scores(validation.masks, guesses, rare)
 
