@@ -240,6 +240,31 @@ RIVALS = ("FCN-8s", "U-Net", "DeepLabV3+")
 FIRST, SECOND, EQUAL = "0.4 min", "0.4 min, second machine", "6 epochs"
 
 
+@table("exercises")
+def exercises():
+    """Exercises: number, what was run, name of its file, rows wanted, the key of scores that lie one deeper."""
+    six, twelve = {"epochs": 6}, {"epochs": 12, "output stride": 16}
+    runs = [
+        ("05.3", "windows of equal shares, corrected", "patches", {}, "with shares"),
+        ("", "windows as the pixels are", "patches-at-random", {}, "as trained"),
+        ("06.3", "FCN-32s, 24 epochs", "fcn-start", {"model": "FCN-32s, twice"}),
+        ("", "FCN-32s, 12 from an FCN-8s of 12", "fcn-start", {"model": "FCN-8s, then 32s"}),
+        ("08.4", "U-Net", "unet", {"model": "U-Net", **six}),
+        ("", "no skips", "unet", {"model": "no skips", **six}),
+        ("", "U-Net, bilinear", "unet-bilinear", {"model": "U-Net, bilinear", **six}),
+        ("", "no skips, bilinear", "unet-bilinear", {"model": "no skips, bilinear", **six}),
+        ("11.5", "V3", "deeplab", {"model": "v3", **twelve}),
+        ("", "V3+", "deeplab", {"model": "v3+", **twelve}),
+        ("", "V3+, full windows", "deeplab", {"model": "v3+, full", **twelve}),
+    ]
+    keys, lines = ("mIoU", "accuracy", "boundary F"), []
+    for number, what, name, wanted, *of in runs:
+        found = values(rows(f"{name}-synthetic-smoke", **wanted), *of)
+        scores = (mean(values(found, key)) if key in found[0] else "" for key in keys)
+        lines.append([number, what, len(found), *scores])
+    return markdown(["exercise", "", "seeds", *keys], lines)
+
+
 @table("deploy")
 def deploy():
     lines = []
