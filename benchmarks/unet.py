@@ -13,7 +13,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
 
 from benchmarks import results
 from course import inference, training
@@ -34,23 +33,11 @@ def fcn_as_large_as(model):
     return width
 
 
-def bilinear(model):
-    """The network `model` with a 1×1 convolution and bilinear enlargement for each up-convolution."""
-
-    def replaced(layer):
-        if not isinstance(layer, layers.Conv2DTranspose):
-            return layer.from_config(layer.get_config())
-        enlarge = layers.UpSampling2D(layer.strides, interpolation="bilinear")
-        return keras.Sequential([layers.Conv2D(layer.filters, 1), enlarge], name=layer.name)
-
-    return keras.models.clone_model(model, clone_function=replaced)
-
-
 def bilinear_models(scale):
     """Name to a function that builds the model: what exercise 4 of lesson 08 asks."""
     return {
-        f"{name}, bilinear": lambda skips=skips: bilinear(
-            small_unet(scale.width, skips=skips, size=scale.size)
+        f"{name}, bilinear": lambda skips=skips: small_unet(
+            scale.width, skips=skips, size=scale.size, up="bilinear"
         )
         for name, skips in (("U-Net", True), ("no skips", False))
     }

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from keras import layers
 
-from benchmarks import fcn, patches, transfer, unet, upsampling
+from benchmarks import fcn, patches, transfer, upsampling
 from course.models.fcn import small_fcn
-from course.models.unet import small_unet
 from course.notebooks import read
 from tests.models import randomise
 
@@ -34,19 +32,6 @@ def test_an_fcn_begins_with_the_layers_of_another():
             *(m.get_layer(name).get_weights() for m in (model, trained)), strict=True
         ):
             np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("skips", [True, False])
-def test_a_unet_without_up_convolutions_is_else_the_same(skips):
-    model = small_unet(2, depth=2, skips=skips, size=(18, 21))
-    other = unet.bilinear(model)
-    assert not any(isinstance(layer, layers.Conv2DTranspose) for layer in other.layers)
-    assert [layer.name for layer in other.layers] == [layer.name for layer in model.layers]
-    assert other.output_shape == model.output_shape
-    # A 2×2 window has four times the weights of a 1×1, and as many biases.
-    ups = [layer for layer in model.layers if isinstance(layer, layers.Conv2DTranspose)]
-    saved = sum(3 * layer.filters * layer.input.shape[-1] for layer in ups)
-    assert model.count_params() - other.count_params() == saved
 
 
 def test_rules_read_filters_and_maps_of_the_encoder():

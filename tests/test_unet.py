@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from course.layers import MirrorPad
 from course.losses import CrossEntropy
 from course.models.backbones import BACKBONES
-from course.models.unet import backbone_unet, output_size, small_unet, unet
+from course.models.unet import WAYS_UP, backbone_unet, output_size, small_unet, unet
 
 # -- the paper's network -----------------------------------------------------------------------
 
@@ -118,7 +118,12 @@ def numpy_unet(model, image, depth, padding, skips=True):
         x = convolutions(pool(x) if level else x, f"down_{2**level}")
         across.append(x)
     for level in reversed(range(depth)):
-        x = up_convolve(x, *weights(f"up_{2**level}"))
+        kernel, bias = weights(f"up_{2**level}")
+        if f"up_{2**level}_bilinear" in names:
+            size = tuple(2 * n for n in x.shape[1::-1])
+            x = cv2.resize(x @ kernel[0, 0] + bias, size, interpolation=cv2.INTER_LINEAR)
+        else:
+            x = up_convolve(x, kernel, bias)
         if skips:
             x = np.concatenate([middle(across[level], x), x], axis=-1)
         x = convolutions(x, f"up_{2**level}")
@@ -137,10 +142,11 @@ def test_logits_equal_those_of_the_numpy_implementation(padding, size, batch_nor
         assert_close(got, numpy_unet(model, image, 2, padding))
 
 
+@pytest.mark.parametrize("up", WAYS_UP)
 @pytest.mark.parametrize("skips", [True, False])
 @pytest.mark.parametrize("size", [(32, 48), (33, 47)])
-def test_small_unet_equals_the_numpy_implementation(size, skips):
-    model, images = randomise(small_unet(2, classes=3, skips=skips)), pictures(1, *size)
+def test_small_unet_equals_the_numpy_implementation(size, skips, up):
+    model, images = randomise(small_unet(2, classes=3, skips=skips, up=up)), pictures(1, *size)
     (got,) = model.predict_on_batch(images)
     assert_close(got, numpy_unet(model, images[0], 4, "same", skips))
 
@@ -287,6 +293,22 @@ def test_without_skips_nothing_goes_around_the_last_map():
         assert np.array_equal(one, other) == (not skips)
 
 
+def test_a_fresh_unet_that_climbs_bilinearly_has_no_weave():
+    """Of a flat picture all is flat, where each 2×2 window has written a pattern."""
+    flat = np.full((1, 288, 288, 3), 90, np.uint8)
+    for up in WAYS_UP:
+        keras.utils.set_random_seed(0)
+        model = small_unet(2, skips=False, size=(288, 288), up=up)
+        middle = model.predict_on_batch(flat)[0, 136:152, 136:152]  # which no padding reaches
+        assert (np.ptp(middle, axis=(0, 1)).max() > 1e-3) == (up == "transposed")
+
+
+@pytest.mark.parametrize("build", [small_unet, backbone_unet])
+def test_another_way_up_is_refused(build):
+    with pytest.raises(ValueError, match='up is "transposed", .* or "bilinear", not \'nearest\''):
+        build(up="nearest")
+
+
 @pytest.mark.parametrize("width", [4, 12])
 @unallocated()
 def test_what_skips_cost(width):
@@ -349,15 +371,17 @@ def test_logits_stay_float32_in_mixed_precision(padding):
 # -- over backbones ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("up", WAYS_UP)
 @pytest.mark.parametrize("name", BACKBONES)
 @unallocated()
-def test_every_backbone_makes_a_unet(name):
+def test_every_backbone_makes_a_unet(name, up):
     """Shapes and the four joins; without allocating, for three of them are large."""
-    model = backbone_unet(name, narrow(name, 4), classes=3, decoder_width=4, size=(33, 47))
+    size = (33, 47)
+    model = backbone_unet(name, narrow(name, 4), classes=3, decoder_width=4, size=size, up=up)
     assert model.output_shape == (None, 33, 47, 3)
     joined = {n.name for n in model.layers if n.name.endswith("_join")}
     assert joined == {f"up_{stride}_join" for stride in (16, 8, 4, 2)}
-    assert model.get_layer("up_16").output.shape[1:] == (4, 4, 64)
+    assert model.get_layer("up_16_conv1").output.shape[1:] == (4, 4, 64)
 
 
 @pytest.mark.parametrize("name", ["vgg", pytest.param("resnet", marks=pytest.mark.slow)])

@@ -12,6 +12,7 @@ from course.layers import CropLike, MirrorPad, ResizeLike
 from course.models.backbones import backbone
 
 PADDINGS = ("valid", "same")
+WAYS_UP = ("transposed", "bilinear")
 
 
 def unet(
@@ -72,7 +73,9 @@ def unet(
     return _score(images, x, classes, padding, "unet")
 
 
-def small_unet(width=16, depth=4, classes=NUM_CLASSES, skips=True, size=(None, None)):
+def small_unet(
+    width=16, depth=4, classes=NUM_CLASSES, skips=True, size=(None, None), up="transposed"
+):
     """U-Net with same padding and batch normalization, for training from scratch in minutes.
 
     Levels, up-convolutions and skips are :func:`unet`'s, whose parameters
@@ -87,12 +90,21 @@ def small_unet(width=16, depth=4, classes=NUM_CLASSES, skips=True, size=(None, N
         Without them the way up sees the last map alone, and all else stays.
         The first convolution of each level on the way up then reads half as
         many channels: 765·width² parameters fewer at depth 4, a tenth.
+    up : "transposed" or "bilinear"
+        How a map is enlarged by two: by the paper's 2×2 up-convolution, whose
+        four weights differ at first and leave a woven pattern in a short
+        training, or by a 1×1 convolution and bilinear interpolation.
+
+    Raises
+    ------
+    ValueError
+        For another way up.
     """
     images = keras.Input((*size, 3), name="images")
     x = MirrorPad(2**depth, name="pad")(images)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(x)
     convolutions = [1 if level < 2 else 2 for level in range(depth + 1)]
-    x = _down_across_up(x, width, convolutions, "same", batch_norm=True, skips=skips)
+    x = _down_across_up(x, width, convolutions, "same", batch_norm=True, skips=skips, up=up)
     return _score(images, x, classes, "same", "small_unet")
 
 
@@ -104,6 +116,7 @@ def backbone_unet(
     decoder_width=16,
     stride=1,
     size=(None, None),
+    up="transposed",
 ):
     """U-Net whose way down is a backbone, trained before or not.
 
@@ -122,11 +135,13 @@ def backbone_unet(
         Where the way up ends, and the scores are taken; above 1 they are
         enlarged bilinearly from there. The levels that this spares work on the
         most pixels, with the fewest channels.
+    up : "transposed" or "bilinear"
+        As for :func:`small_unet`.
 
     Raises
     ------
     ValueError
-        For another stride to end at.
+        For another stride to end at, or another way up.
     """
     if stride not in (1, 2, 4, 8, 16):
         raise ValueError(f"stride says where the way up ends: 1, 2, 4, 8 or 16, not {stride!r}.")
@@ -136,7 +151,7 @@ def backbone_unet(
     x = features[32]
     for at in (level for level in (16, 8, 4, 2, 1) if level >= stride):
         channels, level = decoder_width * at, f"up_{at}"
-        x = layers.Conv2DTranspose(channels, 2, strides=2, name=level)(x)
+        x = _enlarge(x, channels, level, up)
         if at in features:
             x = layers.Concatenate(name=f"{level}_join")([features[at], x])
         x = _convolve(x, channels, 2, level, "same", batch_norm=True)
@@ -183,7 +198,9 @@ def _output_length(length, depth):
     )
 
 
-def _down_across_up(x, width, convolutions, padding, batch_norm, dropout=0, skips=True):
+def _down_across_up(
+    x, width, convolutions, padding, batch_norm, dropout=0, skips=True, up="transposed"
+):
     """The U on a scaled picture, `convolutions` of them at each level, first the finest."""
     depth, across = len(convolutions) - 1, []
     for level, number in enumerate(convolutions):
@@ -195,9 +212,7 @@ def _down_across_up(x, width, convolutions, padding, batch_norm, dropout=0, skip
         across.append(x)
     for level in reversed(range(depth)):
         channels, name = width * 2**level, f"up_{2**level}"
-        x = layers.Conv2DTranspose(
-            channels, 2, strides=2, kernel_initializer="he_normal", name=name
-        )(x)
+        x = _enlarge(x, channels, name, up, kernel_initializer="he_normal")
         if skips:
             skip = across[level]
             if padding == "valid":
@@ -207,6 +222,16 @@ def _down_across_up(x, width, convolutions, padding, batch_norm, dropout=0, skip
             x = layers.Concatenate(name=f"{name}_join")([skip, x])
         x = _convolve(x, channels, convolutions[level], name, padding, batch_norm)
     return x
+
+
+def _enlarge(x, channels, name, up, **options):
+    """The map `x` at twice its height and width, in so many channels."""
+    if up not in WAYS_UP:
+        raise ValueError(f'up is "transposed", as in the paper, or "bilinear", not {up!r}.')
+    if up == "transposed":
+        return layers.Conv2DTranspose(channels, 2, strides=2, name=name, **options)(x)
+    x = layers.Conv2D(channels, 1, name=name, **options)(x)  # where the map is small
+    return layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_bilinear")(x)
 
 
 def _convolve(x, channels, number, name, padding, batch_norm):
