@@ -211,7 +211,8 @@ def transfer(data):
     order = ["from scratch", "head only", "head only, all steps", "fine-tuned"]
     order += ["fine-tuned, statistics kept", "all at once"]
     order += ["linear, random encoder", "linear, encoder", "linear, filters"]
-    order += ["linear, encoder and filters", "forest, filters", "forest, encoder"]
+    order += ["linear, encoder and filters", "forest, filters"]
+    order += ["forest, encoder", "forest, encoder and filters"]
     keys = ["mIoU", "accuracy", "boundary F", "rare IoU"]
     lines = []
     for number in sorted(set(values(found, "pictures"))):

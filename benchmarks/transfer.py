@@ -67,6 +67,7 @@ RULES = {
     "linear, encoder and filters": ["scenes", "filters"],
     "forest, filters": ["filters"],
     "forest, encoder": ["scenes"],
+    "forest, encoder and filters": ["scenes", "filters"],
 }
 METHODS = (*STARTS, *RULES)
 LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the forests take
