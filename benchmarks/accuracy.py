@@ -40,7 +40,6 @@ AUGMENTATIONS = {
 OURS = {
     "FCN-8s": BASE,
     "U-Net": replace(BASE, network="U-Net, residual", width=32),
-    "U-Net, bilinear": replace(BASE, network="U-Net, bilinear", width=32),
     "DeepLabV3+": replace(BASE, network="DeepLabV3+", width=32),
 }
 DEFAULT = "flips"  # of ours, as of `course.training.fit`; each of the peers has its own

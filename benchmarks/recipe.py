@@ -97,12 +97,6 @@ NETWORKS = {
     "U-Net, residual": lambda recipe: backbone_unet(
         "resnet", recipe.width, recipe.weights, decoder_width=recipe.width // 2, stride=2
     ),
-    "U-Net, bilinear": lambda recipe: backbone_unet(
-        *("resnet", recipe.width, recipe.weights),
-        decoder_width=recipe.width // 2,
-        stride=2,
-        up="bilinear",
-    ),
     "FCN-8s": lambda recipe: small_fcn(8, width=recipe.width),
 }
 
@@ -146,7 +140,6 @@ CHANGES = {
     },
     "DeepLabV3+ of width 32, separable": {"network": "DeepLabV3+, separable", "width": 32},
     "U-Net of width 32, residual": {"network": "U-Net, residual", "width": 32},
-    "U-Net of width 32, bilinear": {"network": "U-Net, bilinear", "width": 32},
     "U-Net of width 16, plain": {"network": "U-Net"},
     "pictures of 144×216": {"size": (144, 216)},
     "pictures of 256×384": {"size": (256, 384)},

@@ -116,7 +116,6 @@ def backbone_unet(
     decoder_width=16,
     stride=1,
     size=(None, None),
-    up="transposed",
 ):
     """U-Net whose way down is a backbone, trained before or not.
 
@@ -135,13 +134,11 @@ def backbone_unet(
         Where the way up ends, and the scores are taken; above 1 they are
         enlarged bilinearly from there. The levels that this spares work on the
         most pixels, with the fewest channels.
-    up : "transposed" or "bilinear"
-        As for :func:`small_unet`.
 
     Raises
     ------
     ValueError
-        For another stride to end at, or another way up.
+        For another stride to end at.
     """
     if stride not in (1, 2, 4, 8, 16):
         raise ValueError(f"stride says where the way up ends: 1, 2, 4, 8 or 16, not {stride!r}.")
@@ -151,7 +148,7 @@ def backbone_unet(
     x = features[32]
     for at in (level for level in (16, 8, 4, 2, 1) if level >= stride):
         channels, level = decoder_width * at, f"up_{at}"
-        x = _enlarge(x, channels, level, up)
+        x = layers.Conv2DTranspose(channels, 2, strides=2, name=level)(x)
         if at in features:
             x = layers.Concatenate(name=f"{level}_join")([features[at], x])
         x = _convolve(x, channels, 2, level, "same", batch_norm=True)
@@ -212,7 +209,7 @@ def _down_across_up(
         across.append(x)
     for level in reversed(range(depth)):
         channels, name = width * 2**level, f"up_{2**level}"
-        x = _enlarge(x, channels, name, up, kernel_initializer="he_normal")
+        x = _enlarge(x, channels, name, up)
         if skips:
             skip = across[level]
             if padding == "valid":
@@ -224,13 +221,14 @@ def _down_across_up(
     return x
 
 
-def _enlarge(x, channels, name, up, **options):
+def _enlarge(x, channels, name, up):
     """The map `x` at twice its height and width, in so many channels."""
     if up not in WAYS_UP:
         raise ValueError(f'up is "transposed", as in the paper, or "bilinear", not {up!r}.')
+    options = {"kernel_initializer": "he_normal", "name": name}
     if up == "transposed":
-        return layers.Conv2DTranspose(channels, 2, strides=2, name=name, **options)(x)
-    x = layers.Conv2D(channels, 1, name=name, **options)(x)  # where the map is small
+        return layers.Conv2DTranspose(channels, 2, strides=2, **options)(x)
+    x = layers.Conv2D(channels, 1, **options)(x)  # where the map is small
     return layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_bilinear")(x)
 
 
