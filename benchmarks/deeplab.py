@@ -76,7 +76,7 @@ def main():
                 row |= {"prediction seconds": round(time.perf_counter() - start, 2)}
                 rows.append(row | results.scores(validation.masks, guesses))
                 print(
-                    f"{seed:4d}  {label:9s} {stride:10d} {rows[-1]['mIoU']:6.3f} "
+                    f"{seed:4d}  {label:9s} {stride:14d} {rows[-1]['mIoU']:6.3f} "
                     f"{rows[-1]['fwIoU']:6.3f} {rows[-1]['accuracy']:9.3f} "
                     f"{rows[-1]['boundary F']:11.3f} {rows[-1]['seconds']:8d}",
                     flush=True,

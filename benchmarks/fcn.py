@@ -1,7 +1,7 @@
 """FCN-32s, 16s and 8s as lesson 06 trains them: ``python -m benchmarks.fcn [SEED …]``.
 
-With ``--start`` it is what exercise 3 of that lesson asks instead: FCN-32s for twice the epochs, from nothing,
-and with the weights of an FCN-8s that was trained for half of them.
+With ``--start`` it is what exercise 3 of that lesson asks instead: FCN-32s from nothing for twice the epochs,
+and from an FCN-8s for as many epochs as that was trained.
 
 Works on the data and at the scale that a lesson would (COURSE_DATA, COURSE_SCALE), and prints the
 validation scores of each network for each seed: what the lesson's comparison is allowed to claim.
@@ -56,7 +56,7 @@ def main():
                 before = model
                 keras.utils.set_random_seed(seed)
                 model = small_fcn(stride, width=scale.width, size=scale.size)
-                if before:
+                if before is not None:
                     begin_with(model, before)
                 training.fit(
                     model, train, validation, epochs=epochs, batch_size=scale.batch, seed=seed

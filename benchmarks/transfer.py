@@ -4,9 +4,9 @@ On the data and at the scale that a lesson would use (COURSE_DATA, COURSE_SCALE)
 labelled pictures and with all of the training part: networks from scratch; with a head trained on
 the frozen encoder, then fine-tuned, its statistics kept or not; with the head trained for all of
 the steps; and fine-tuned at once. Beside them a linear rule on the maps of the encoder, of a
-random one, on the responses of lesson 03's filters, and on both; and that lesson's forest, on filters and on
-the encoder's maps. No run chooses its epoch by the validation part. Each
-is written to the results as it ends, over an older one of the same method, pictures and seed.
+random one, on the responses of lesson 03's filters, and on maps and filters together; and that lesson's
+forest, on the encoder's maps, on filters and on both. No run chooses its epoch by the validation part.
+Each is written to the results as it ends, over an older one of the same method, pictures and seed.
 """
 
 import argparse
@@ -70,7 +70,7 @@ RULES = {
     "forest, encoder and filters": ["scenes", "filters"],
 }
 METHODS = (*STARTS, *RULES)
-LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the forests take
+LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions the rules take
 
 
 def freeze(model, frozen):
@@ -182,7 +182,9 @@ def main():
     dataset, scale, train, validation = results.prepare()
     rare = results.rare_classes(train)
     about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
-    print("seed pictures model      method                   mIoU accuracy boundary F  seconds")
+    print(
+        "seed pictures model      method                        mIoU accuracy boundary F  seconds"
+    )
     for seed, pictures, method in itertools.product(
         options.seeds, options.pictures or [FEW, len(train)], options.only
     ):
@@ -191,7 +193,7 @@ def main():
             run = ("pictures", "model", "method", "seed")
             results.update("transfer", dataset, scale, about, [row], run)
             print(
-                f"{seed:4d} {pictures:8d} {row['model']:10s} {row['method']:22s} "
+                f"{seed:4d} {pictures:8d} {row['model']:10s} {row['method']:27s} "
                 f"{row['mIoU']:6.3f} {row['accuracy']:8.3f} {row['boundary F']:10.3f} "
                 f"{row['seconds']:8d}",
                 flush=True,

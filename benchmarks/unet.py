@@ -60,7 +60,7 @@ def models(scale):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--only", help="U-Net, no skips or FCN-8s; else all three")
+    parser.add_argument("--only", help="a name as in the first column; else all")
     parser.add_argument("--bilinear", action="store_true", help="without up-convolutions")
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")

@@ -31,15 +31,16 @@ NETWORKS = {
 }
 
 
-RATE = "learning_rate = 0.01"
+RATE = 0.01  # the lesson's
 
 
-def functions_of_lesson(rate=0.01):
+def functions_of_lesson(rate=RATE):
     """The names that those cells define; `race` trains at this learning rate."""
     cells = {cell.id: cell.source for cell in read(LESSON).cells if cell.id in CELLS}
-    if cells["race"].count(RATE) != 1:
-        raise ValueError(f"{LESSON.name} has no longer one line {RATE!r} to change.")
-    cells["race"] = cells["race"].replace(RATE, f"learning_rate = {rate}")
+    line = f"learning_rate = {RATE}"
+    if cells["race"].count(line) != 1:
+        raise ValueError(f"{LESSON.name} has no longer one line {line!r} to change.")
+    cells["race"] = cells["race"].replace(line, f"learning_rate = {rate}")
     return SimpleNamespace(**notebook.run(cells))
 
 
@@ -87,7 +88,9 @@ def checkerboards(lesson, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--rates", nargs="+", type=float, metavar="RATE")
+    parser.add_argument(
+        "--rates", nargs="+", type=float, metavar="RATE", help="train at these instead"
+    )
     options = parser.parse_args()
     seeds = options.seeds
     if options.rates:

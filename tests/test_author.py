@@ -130,11 +130,17 @@ def test_hidden_tests_run_as_a_block_of_their_own():
         ),
         (
             notebook(check='with check("double"):\n    double(2)'),
-            "cell 'double-check': it checks not",
+            "cell 'double-check': it calls no check",
         ),
         (
             notebook(check=CHECK.replace('double(2), 4, "two"', '4, double(2), "two"')),
             "cell 'double-check': line 2 judges the constant 4. What the student's function gave",
+        ),
+        (
+            notebook(
+                check='with check("double"):\n    check.equal(got=[-4], expected=double(2), case="x")'
+            ),
+            r"line 2 judges the constant \[-4\]",
         ),
         (notebook(points=2), r"'Task 1: Doubling \(3 points\)' promises other .* have \(2\)"),
     ],
@@ -158,8 +164,21 @@ def test_points_of_several_checks_below_a_heading_are_added_up(tmp_path):
     assert author.read(write(tmp_path, made)).points == 2.5
 
 
-def test_an_assert_is_a_check(tmp_path):
-    made = notebook(check='with check("double"):\n    assert double(2) == 4')
+def test_headings_without_checks_promise_nothing(tmp_path):
+    made = notebook(points=0.3, title="Doubling (0.3 points)")
+    more = copy.deepcopy(made.cells[3])
+    more.id = more.metadata.nbgrader.grade_id = "double-again"
+    made.cells[3].metadata.nbgrader.points, more.metadata.nbgrader.points = 0.1, 0.2
+    made.cells.insert(0, new_markdown_cell("# The sheet (8 points)"))
+    made.cells += [more, new_markdown_cell("#### A hint (1 point)")]
+    assert author.read(write(tmp_path, made)).points == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    "line", ["assert double(2) == 4", "np.testing.assert_array_equal(double(2), 4)", "checked(2)"]
+)
+def test_an_assert_and_a_helper_are_checks(tmp_path, line):
+    made = notebook(check=f'with check("double"):\n    {line}')
     assert author.read(write(tmp_path, made)).checks
 
 

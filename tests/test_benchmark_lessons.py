@@ -21,7 +21,7 @@ def test_what_is_changed_in_the_lesson_on_patches_is_there_once(line):
 def test_cells_and_rate_of_the_lesson_on_upsampling_are_there():
     cells = code(upsampling.LESSON)
     assert set(upsampling.CELLS) <= set(cells)
-    assert cells["race"].count(upsampling.RATE) == 1
+    assert cells["race"].count(f"learning_rate = {upsampling.RATE}") == 1
 
 
 def test_an_fcn_begins_with_the_layers_of_another():

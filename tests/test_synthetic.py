@@ -202,7 +202,6 @@ def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_colour_alone_says_little(dataset):
     """The bar is half of what a small U-Net reaches, .165 (benchmarks/results/difficulty.json)."""
     pytest.importorskip("sklearn")

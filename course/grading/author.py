@@ -10,6 +10,7 @@ https://nbgrader.readthedocs.io/en/stable/contributor_guide/metadata.html
 import ast
 import copy
 import hashlib
+import math
 import re
 import textwrap
 from pathlib import Path
@@ -183,24 +184,42 @@ def _must_check(source, task):
 def _must_judge(source):
     """Raise ValueError where a check cell judges nothing, or a constant in place of an answer."""
     nodes = list(ast.walk(ast.parse(source)))
-    calls = [node for node in nodes if cases.is_check(node)]
-    if not calls and not any(isinstance(node, ast.Assert | ast.Raise) for node in nodes):
+    if not any(map(_judges, nodes)):
         raise ValueError(
-            "it checks nothing, so everybody would get its points. Call check.equal, check.close or "
-            "another check in it"
+            "it calls no check and asserts nothing, so everybody would get its points. Call "
+            "check.equal, check.close or another check in it"
         )
-    for call in calls:
-        if call.args and isinstance(call.args[0], ast.Constant):
+    for call in filter(cases.is_check, nodes):
+        given = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "got")]
+        if given and call.func.attr != "true" and _is_constant(given[0]):
             raise ValueError(
-                f"line {call.lineno} judges the constant {call.args[0].value!r}. What the student's "
+                f"line {call.lineno} judges the constant {ast.unparse(given[0])}. What the student's "
                 "function gave comes first, what was expected behind it"
             )
 
 
+def _judges(node):
+    """Whether an ast node may fail an answer: a check, an assert, a helper that is named so."""
+    if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name | ast.Attribute):
+        return False
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        return name != "check" and ("check" in name or "assert" in name)
+    return isinstance(node, ast.Assert | ast.Raise)
+
+
+def _is_constant(node):
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
+
+
 def _must_add_up(path, title, points):
-    """Raise ValueError where a heading promises other points than its checks have."""
+    """Raise ValueError where a heading promises other points than the checks below it have, if any."""
     promised = re.search(r"\((\d+(?:\.\d+)?) points?\)", title)
-    if promised and float(promised[1]) != points:
+    if promised and points and not math.isclose(float(promised[1]), points):
         raise ValueError(
             f"{path}: the heading {title!r} promises other points than the checks below it have "
             f"({points:g}). Students read the heading, the gradebook takes the metadata; mend one."

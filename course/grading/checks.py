@@ -255,8 +255,8 @@ check = Check()
 def _must_be_text(case):
     if not isinstance(case, str):
         raise AuthorError(
-            f"the name of a case is a text, not {describe(plain(case))}. The order is what the "
-            "student's function gave, what was expected, the case"
+            f"the name of a case is a text, not {describe(plain(case))}. It comes last, behind what "
+            "the student's function gave and what was expected of it"
         )
 
 
@@ -270,8 +270,8 @@ def difference(got, expected, rtol=0, atol=0):
         if isinstance(expected, Opaque) and expected.handle < 0:
             raise AuthorError(
                 f"an expected value holds something that is not a plain value ({expected.kind}). "
-                "Compare numbers, texts, arrays, or lists, tuples and dictionaries of them: of a "
-                "set, `sorted(…)`"
+                "Compare numbers, texts, arrays, or lists, tuples and dictionaries of them. A set "
+                "stays in the student's kernel: let the function return a sorted list"
             )
         return "; it was compared with something that is not a plain value"
     if isinstance(expected, list | tuple):

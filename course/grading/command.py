@@ -124,7 +124,10 @@ def _grade(options):
 
     assignments = author.find(options.author or author.FOLDER)
     found = submissions.find(options.submissions, assignments)
-    print(f"Grading by {options.author or f'{author.FOLDER}, {PUBLIC}'}.", flush=True)
+    print(
+        f"Grading with the author notebooks in {options.author or f'{author.FOLDER}, {PUBLIC}'}.",
+        flush=True,
+    )
     key = batch.key_of(options.key, options.out)
     try:
         kind = box.choose(options.sandbox)

@@ -17,8 +17,8 @@ from .submissions import file_name
 SCHEMA = 1
 LARGEST = 32 * 2**20
 OTHER_CELLS = (
-    "It was handed out with other check cells, or other cells around them, than the author notebook "
-    "has by which it is graded."
+    "Its check cells, or cells around them, are not those of the author notebook that it is graded "
+    "with: it was handed out in another version."
 )
 TASK_STATUSES = ("right", "wrong", "not attempted", "error", "missing", "stopped", "not checked")
 SANDBOXES = ("bubblewrap", "landlock", "none")
