@@ -318,6 +318,7 @@ def test_the_job_of_a_cluster(arguments, expected, tmp_path):
     assert done.stdout == f"-m course grade {expected}\n", done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the grader needs Linux")
 def test_the_checkout_of_classroom_does_not_hide_the_course(tmp_path):
     """A folder `course` beside the command is a package to Python, but not the one installed."""

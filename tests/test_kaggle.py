@@ -410,6 +410,7 @@ def code_cell_of(notebook, part):
 # Push
 
 
+@pytest.mark.slow
 def test_the_wheel_goes_first_as_a_new_dataset_or_a_new_version(stub, work):
     stub.dataset_states = ["NOT_YET_PERSISTED", "BLOBS_RECEIVED", "READY"]
     out = succeeds(stub, work, "push", "06", "--stored", child=CHILD)
@@ -688,6 +689,7 @@ def test_a_lesson_that_cannot_be_fetched_keeps_its_record_and_the_others_go_on(
     assert sorted(fetched.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_real_photographs_print_other_numbers(stub, work):
     notebook = notebooks.read(lesson("06"))
     for cell in notebook.cells:
@@ -700,6 +702,7 @@ def test_real_photographs_print_other_numbers(stub, work):
     assert "Cell outputs differ" in fails(stub, work, "fetch", "06")
 
 
+@pytest.mark.slow
 def test_a_run_that_failed(stub, work):
     notebook = notebooks.read(lesson("00"))
     at = notebook.cells.index(code_cell(notebook, "pair"))

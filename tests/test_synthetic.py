@@ -189,6 +189,7 @@ def _write(folder):
     synthetic.write(folder, scenes=6, size=(64, 96))
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write, args=(tmp_path / "drawn",)) for _ in range(2)]
