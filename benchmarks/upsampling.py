@@ -46,18 +46,15 @@ def functions_of_lesson(rate=RATE):
 
 def at_rates(rates, seeds):
     """Losses of the plain network and of that with batch normalization, stored by rate."""
-    curves = {}
+    curves = {"plain": {}, "batch norm": {}}
     for rate in rates:
         lesson = functions_of_lesson(rate)
-        for name in ("plain", "batch norm"):
-            curves.setdefault(name, {})[rate] = found = lesson.race(*NETWORKS[name], seeds=seeds)[0]
+        for name, by_rate in curves.items():
+            found = lesson.race(*NETWORKS[name], seeds=seeds)[0]
+            by_rate[f"{rate:g}"] = found.round(4).tolist()
             for step in (70, 100):
                 training, held = found[:, step // 10].mean(axis=0)
                 print(f"{name:10s} rate {rate:g}, step {step}: {training:.2f}, held out {held:.2f}")
-    curves = {
-        name: {f"{rate:g}": found.round(4).tolist() for rate, found in of.items()}
-        for name, of in curves.items()
-    }
     store("upsampling-rates", lesson, seeds, {"losses every 10 steps": curves})
 
 

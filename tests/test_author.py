@@ -132,6 +132,7 @@ def test_hidden_tests_run_as_a_block_of_their_own():
             notebook(check='with check("double"):\n    double(2)'),
             "cell 'double-check': it calls no check",
         ),
+        (notebook(check='with check("double"):\n    checkerboard(2)'), "it calls no check"),
         (
             notebook(check=CHECK.replace('double(2), 4, "two"', '4, double(2), "two"')),
             "cell 'double-check': line 2 judges the constant 4. What the student's function gave",
@@ -175,7 +176,8 @@ def test_headings_without_checks_promise_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["assert double(2) == 4", "np.testing.assert_array_equal(double(2), 4)", "checked(2)"]
+    "line",
+    ["assert double(2) == 4", "np.testing.assert_array_equal(double(2), 4)", "check_double(2)"],
 )
 def test_an_assert_and_a_helper_are_checks(tmp_path, line):
     made = notebook(check=f'with check("double"):\n    {line}')

@@ -107,9 +107,9 @@ def read(path):
     path, cells, title, headed = Path(path), [], "", []
     notebook = notebooks.read(path)
     for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "markdown":
-            title = notebooks.heading(cell.source) or title
-            headed += [] if headed and title == headed[-1][0] else [(title, [])]
+        if cell.cell_type == "markdown" and (heading := notebooks.heading(cell.source)):
+            title = heading
+            headed.append((title, []))
         if cell.cell_type != "code":
             continue
         about = cell.metadata.get("nbgrader", {})
@@ -200,12 +200,10 @@ def _must_judge(source):
 
 def _judges(node):
     """Whether an ast node may fail an answer: a check, an assert, a helper that is named so."""
-    if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name | ast.Attribute):
-        return False
-    if isinstance(node, ast.Call):
-        name = ast.unparse(node.func)
-        return name != "check" and ("check" in name or "assert" in name)
-    return isinstance(node, ast.Assert | ast.Raise)
+    if not isinstance(node, ast.Call):
+        return isinstance(node, ast.Assert | ast.Raise)
+    name = ast.unparse(node.func)
+    return cases.is_check(node) or "assert" in name or "check_" in name
 
 
 def _is_constant(node):
