@@ -18,7 +18,7 @@ from course.models.deeplab import deeplab_v3, deeplab_v3plus
 RATES = (2, 4, 6)  # the maps are small: 8×12 at smoke scale
 
 
-def v3(scale, stride, build=deeplab_v3, **options):
+def v3(scale, stride, build=deeplab_v3, rates=RATES, **options):
     width = max(16, scale.width)
     # V3's own dropout is a half; that of V3+ in both, for the decoder is what they are compared by.
     return build(
@@ -26,7 +26,7 @@ def v3(scale, stride, build=deeplab_v3, **options):
         width,
         output_stride=stride,
         channels=4 * width,
-        rates=RATES,
+        rates=rates,
         dropout=0.1,
         size=scale.size,
         **options,
@@ -43,19 +43,35 @@ def full_v3plus(scale, stride):
     return v3plus(scale, stride, separable=False)
 
 
-BUILDERS = {"v3": v3, "v3+": v3plus, "v3+, full": full_v3plus}
+def wide_v3(scale, stride):
+    """V3 with the paper's rates, which hardly fit on maps of this size."""
+    return v3(scale, stride, rates=(6, 12, 18))
+
+
+def windowless_v3(scale, stride):
+    """V3 whose pyramid has its 1×1 convolution and the mean of the map alone."""
+    return v3(scale, stride, rates=())
+
+
+BUILDERS = {
+    "v3": v3,
+    "v3, rates 6, 12, 18": wide_v3,
+    "v3, no windows": windowless_v3,
+    "v3+": v3plus,
+    "v3+, full": full_v3plus,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
-    parser.add_argument("--only", choices=BUILDERS, help="else all three")
+    parser.add_argument("--only", choices=BUILDERS, help="else all")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
     about = results.about(dataset, scale, train, validation)
-    print("seed  model      output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
+    print("seed  model                 output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:
         for label in [options.only] if options.only else BUILDERS:
             build = BUILDERS[label]
@@ -76,7 +92,7 @@ def main():
                 row |= {"prediction seconds": round(time.perf_counter() - start, 2)}
                 rows.append(row | results.scores(validation.masks, guesses))
                 print(
-                    f"{seed:4d}  {label:9s} {stride:14d} {rows[-1]['mIoU']:6.3f} "
+                    f"{seed:4d}  {label:20s} {stride:14d} {rows[-1]['mIoU']:6.3f} "
                     f"{rows[-1]['fwIoU']:6.3f} {rows[-1]['accuracy']:9.3f} "
                     f"{rows[-1]['boundary F']:11.3f} {rows[-1]['seconds']:8d}",
                     flush=True,

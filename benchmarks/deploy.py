@@ -3,7 +3,9 @@
 ``python -m benchmarks.deploy [SEED …] [--speed]`` trains lesson 13's network for each seed and
 compares, on the validation pictures, one pass with tiles, with views mirrored and scaled, with 8-bit
 weights, and one drawn scene at three sizes. ``--speed`` measures times and file sizes instead, as
-ratios within one run. Data and scale are those of a lesson (COURSE_DATA, COURSE_SCALE).
+ratios within one run; ``--flight`` a video, damped and not, as exercise 4 asks; ``--mobile`` the mobile
+U-Net in the FCN's place, as exercise 5 asks. Data and scale are those of a lesson (COURSE_DATA,
+COURSE_SCALE).
 """
 
 import argparse
@@ -19,7 +21,9 @@ import numpy as np
 from benchmarks import results
 from benchmarks.input import alternate
 from course import data, environment, export, inference, training
+from course.classes import UNLABELED
 from course.data import synthetic
+from course.inference.logits import softmax
 from course.models.fcn import small_fcn
 from course.models.mobile import mobile_unet
 from course.models.unet import small_unet, unet
@@ -40,6 +44,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--speed", action="store_true", help="times and sizes instead of scores")
+    parser.add_argument("--flight", action="store_true", help="how often a video's labels change")
+    parser.add_argument("--mobile", action="store_true", help="score a mobile U-Net beside FCN-8s")
     options = parser.parse_args()
     environment.setup()
     dataset = data.load()
@@ -52,19 +58,26 @@ def main():
         results.write("deploy-speed", dataset, scale, about, rows)
         return
     for seed in options.seeds:
-        model = trained(train, scale, seed)
-        rows = list(scores(model, validation, scale))
+        if options.mobile:
+            name, rows = "deploy-mobile", list(beside_mobile(train, validation, scale, seed))
+        else:
+            model, _ = trained(lambda: small_fcn(8, width=scale.width), train, scale, seed)
+            if options.flight:
+                name, rows = "deploy-flight", list(flight(model, validation.images.shape[1:3]))
+            else:
+                name, rows = "deploy", list(scores(model, validation, scale))
         for row in rows:
             print(seed, *row.values(), sep="  ", flush=True)
         rows = [{"seed": seed, **row} for row in rows]
-        results.update("deploy", dataset, scale, about, rows)
+        results.update(name, dataset, scale, about, rows)
 
 
-def trained(train, scale, seed):
-    """Lesson 13's network: FCN-8s on crops of pictures of twice the scale's size."""
+def trained(build, train, scale, seed):
+    """A network trained as lesson 13 trains its FCN-8s, on crops of pictures of twice the scale's size;
+    and the seconds that took."""
     keras.utils.set_random_seed(seed)
-    model = small_fcn(8, width=scale.width)
-    training.fit(
+    model = build()
+    history = training.fit(
         model,
         train,
         epochs=3 * scale.epochs // 2,
@@ -72,7 +85,45 @@ def trained(train, scale, seed):
         augment=data.RandomCrops(scale.size),
         seed=seed,
     )
-    return model
+    return model, history.seconds
+
+
+def beside_mobile(train, validation, scale, seed):
+    """One row a network: its scores after as many steps."""
+    for name, build in {
+        "FCN-8s": lambda: small_fcn(8, width=scale.width),
+        "mobile U-Net": lambda: mobile_unet(16),
+    }.items():
+        model, seconds = trained(build, train, scale, seed)
+        guesses = inference.predict(model, validation.images)
+        row = {"what": name, "parameters": model.count_params(), "seconds": round(seconds)}
+        yield row | results.scores(validation.masks, guesses)
+
+
+def flight(model, size, frames=24, step=(8, 12), damping=0.6):
+    """One row a way to label lesson 13's video: changes of the shared ground, and what is right."""
+    picture, truth = photograph()
+    down, across = step
+    ground = cv2.resize(picture, (2 * size[1], 2 * size[0]), interpolation=cv2.INTER_AREA)
+    truth = cv2.resize(truth, (2 * size[1], 2 * size[0]), interpolation=cv2.INTER_NEAREST)
+    windows = [
+        (slice(down * t, down * t + size[0]), slice(across * t, across * t + size[1]))
+        for t in range(frames)
+    ]
+    truths = np.stack([truth[window] for window in windows])
+    each = [softmax(model.predict_on_batch(ground[window][None])[0]) for window in windows]
+    damped = [each[0]]
+    for frame in each[1:]:
+        mean = frame.copy()
+        mean[:-down, :-across] *= 1 - damping
+        mean[:-down, :-across] += damping * damped[-1][down:, across:]
+        damped.append(mean)
+    for what, probabilities in {"each frame by itself": each, "damped": damped}.items():
+        labels = np.stack([p.argmax(axis=-1) for p in probabilities])
+        same = labels[1:, :-down, :-across] == labels[:-1, down:, across:]
+        right = (labels == truths)[truths != UNLABELED]
+        changed = round(float(1 - same.mean()), 4)
+        yield {"what": what, "changed": changed, "accuracy": round(float(right.mean()), 4)}
 
 
 def scores(model, validation, scale):

@@ -3,10 +3,12 @@
 On the data and at the scale that a lesson would use (COURSE_DATA, COURSE_SCALE), with twelve
 labelled pictures and with all of the training part: networks from scratch; with a head trained on
 the frozen encoder, then fine-tuned, its statistics kept or not; with the head trained for all of
-the steps; and fine-tuned at once. Beside them a linear rule on the maps of the encoder, of a
-random one, on the responses of lesson 03's filters, and on maps and filters together; and that lesson's
-forest, on the encoder's maps, on filters and on both. No run chooses its epoch by the validation part.
-Each is written to the results as it ends, over an older one of the same method, pictures and seed.
+the steps; with the encoder's early stages frozen for all of them; and fine-tuned at once. Beside
+them a linear rule on the maps of the encoder, of a random one, on the responses of lesson 03's
+filters, and on maps and filters together; and that lesson's forest, on the encoder's maps, on
+filters and on both. No run chooses its epoch by the validation part. Each is written to the results
+as it ends, over an older one of the same method, pictures and seed. With ``--long``, networks take
+as many steps with twelve pictures as with all, and are stored in a file of their own.
 """
 
 import argparse
@@ -40,22 +42,40 @@ MODELS = {
     ),
     "U-Net": lambda **options: backbone_unet("resnet", WIDTH, decoder_width=12, **options),
 }
-ALL, NONE = layers.Layer, ()
+
+
+def everything(_layer):
+    return True
+
+
+def nothing(_layer):
+    return False
+
+
+def statistics(layer):
+    return isinstance(layer, layers.BatchNormalization)
+
+
+def early_stages(layer):
+    return layer.name.startswith(("conv1", "stage2", "stage3"))
+
+
 # The encoder's weights, then the stages of training: what the network is called after it, the share
 # of the epochs, which of the encoder's layers are frozen, and the peak of the learning rate.
 STARTS = {
-    "from scratch": (None, [("from scratch", 1, NONE, RATE)]),
+    "from scratch": (None, [("from scratch", 1, nothing, RATE)]),
     "fine-tuned": (
         "scenes",
-        [("head only", 2 / 3, ALL, RATE), ("fine-tuned", 1 / 3, NONE, RATE / 10)],
+        [("head only", 2 / 3, everything, RATE), ("fine-tuned", 1 / 3, nothing, RATE / 10)],
     ),
-    "all at once": ("scenes", [("all at once", 1, NONE, RATE)]),
-    "head only, all steps": ("scenes", [("head only, all steps", 1, ALL, RATE)]),
+    "all at once": ("scenes", [("all at once", 1, nothing, RATE)]),
+    "head only, all steps": ("scenes", [("head only, all steps", 1, everything, RATE)]),
+    "early stages frozen": ("scenes", [("early stages frozen", 1, early_stages, RATE)]),
     "fine-tuned, statistics kept": (
         "scenes",
         [
-            ("head only", 2 / 3, ALL, RATE),
-            ("fine-tuned, statistics kept", 1 / 3, layers.BatchNormalization, RATE / 10),
+            ("head only", 2 / 3, everything, RATE),
+            ("fine-tuned, statistics kept", 1 / 3, statistics, RATE / 10),
         ],
     ),
 }
@@ -74,10 +94,10 @@ LESSON_03 = ("learn-groups", "bank", "draw", "forest")  # cells whose functions 
 
 
 def freeze(model, frozen):
-    """Freeze the encoder's layers of the type `frozen`, and those alone."""
+    """Freeze the encoder's layers for which `frozen` says yes, and those alone."""
     for layer in model.layers:
         if layer.name.startswith(("conv1", "stage")):
-            layer.trainable = not isinstance(layer, frozen)
+            layer.trainable = not frozen(layer)
 
 
 def networks(model, start, train, scale, epochs, seed):
@@ -151,10 +171,9 @@ def lesson_03(seed=0, **given):
     return names
 
 
-def runs(method, model, train, validation, rare, scale, seed):
+def runs(method, model, train, validation, rare, scale, seed, epochs):
     """Rows of scores of one method: one, or one after each stage of training."""
     if method in STARTS:
-        epochs = ROUNDS if len(train) == FEW else scale.epochs
         for name, network, seconds in networks(model, method, train, scale, epochs, seed):
             guesses = inference.predict(network, validation.images)
             learned = metrics.pixel_accuracy(inference.confusion(network, train))
@@ -177,6 +196,7 @@ def main():
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
     parser.add_argument("--pictures", nargs="+", type=int, help="12 and all, unless given")
+    parser.add_argument("--long", action="store_true", help="as many steps with few as with all")
     parser.add_argument("--model", choices=MODELS, default="DeepLabV3+")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
@@ -188,10 +208,15 @@ def main():
     for seed, pictures, method in itertools.product(
         options.seeds, options.pictures or [FEW, len(train)], options.only
     ):
-        for row in runs(method, options.model, train[:pictures], validation, rare, scale, seed):
+        epochs = ROUNDS if pictures == FEW else scale.epochs
+        if options.long:
+            epochs = scale.epochs * (len(train) // scale.batch) // (pictures // scale.batch)
+        some = train[:pictures]
+        for row in runs(method, options.model, some, validation, rare, scale, seed, epochs):
             row = {"seed": seed, "pictures": pictures} | row
             run = ("pictures", "model", "method", "seed")
-            results.update("transfer", dataset, scale, about, [row], run)
+            name = "transfer-long" if options.long else "transfer"
+            results.update(name, dataset, scale, about, [row], run)
             print(
                 f"{seed:4d} {pictures:8d} {row['model']:10s} {row['method']:27s} "
                 f"{row['mIoU']:6.3f} {row['accuracy']:8.3f} {row['boundary F']:10.3f} "

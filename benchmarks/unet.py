@@ -1,10 +1,10 @@
-"""U-Net with and without its skips, beside an FCN-8s of as many parameters, as lesson 08 trains them.
+"""U-Net with and without its skips, beside an FCN-8s and an FCN-32s about as large, as lesson 08 trains them.
 
 ``python -m benchmarks.unet [SEED …] [--only MODEL]`` works on the data and at the scale that a
 lesson would (COURSE_DATA, COURSE_SCALE). All networks take the same number of steps. Each run is
 written to the results as it ends, over an older one of that model, seed and length; with
 ``--folder``, a run that was broken off is taken up again. With ``--bilinear``, U-Net with and without skips
-climbs without up-convolutions, as exercise 4 asks.
+climbs without up-convolutions, as exercise 4 asks; with ``--seams``, it labels in tiles, as exercise 3 asks.
 """
 
 import argparse
@@ -18,6 +18,8 @@ from benchmarks import results
 from course import inference, training
 from course.models.fcn import small_fcn
 from course.models.unet import small_unet
+
+TILE, NEAR, FAR = 64, 8, 24  # pixels; no pixel of a tile of 64 is further than 32 from a seam
 
 
 def trainable(model):
@@ -54,7 +56,36 @@ def models(scale):
         "U-Net": lambda: small_unet(scale.width, size=scale.size),
         "no skips": lambda: small_unet(scale.width, skips=False, size=scale.size),
         "FCN-8s": lambda: small_fcn(8, width=width, size=scale.size),
+        "FCN-32s": lambda: small_fcn(32, width=width, size=scale.size),
     }
+
+
+def near_seams(shape, tile):
+    """For each pixel, how far the nearest line is where tiles meet: (height, width), 0 beside one."""
+    rows, columns = (
+        np.abs(np.arange(n)[:, None] + 0.5 - np.arange(tile, n, tile)).min(axis=1) for n in shape
+    )
+    return np.minimum(rows[:, None], columns).astype(int)
+
+
+def in_tiles(model, scale, validation):
+    """Shares of the pixels that get another class in tiles: of those near a seam, and far from any."""
+    whole = inference.predict(model, validation.images)
+    free = small_unet(scale.width)  # of any size
+    free.set_weights(model.get_weights())
+    distance = near_seams(whole.shape[1:], TILE)
+    for overlap in (0, TILE // 2):
+        tiled = np.stack(
+            [inference.predict_tiles(free, image, TILE, overlap) for image in validation.images]
+        )
+        changed = tiled != whole
+        yield {
+            "overlap": overlap,
+            "changed": round(float(changed.mean()), 4),
+            "changed near": round(float(changed[:, distance < NEAR].mean()), 4),
+            "changed far": round(float(changed[:, distance >= FAR].mean()), 4),
+            **results.scores(validation.masks, tiled),
+        }
 
 
 def main():
@@ -62,6 +93,7 @@ def main():
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--only", help="a name as in the first column; else all")
     parser.add_argument("--bilinear", action="store_true", help="without up-convolutions")
+    parser.add_argument("--seams", action="store_true", help="U-Net in tiles beside one pass")
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
     parser.add_argument("--folder", type=Path, help="where a run's state is kept")
     options = parser.parse_args()
@@ -69,6 +101,8 @@ def main():
     epochs = options.epochs or scale.epochs
     rare = results.rare_classes(train)
     builders = (bilinear_models if options.bilinear else models)(scale)
+    if options.seams:
+        options.only = "U-Net"
     if options.only and options.only not in builders:
         parser.error(f"there is no model {options.only!r}; the models are {', '.join(builders)}")
     about = results.about(dataset, scale, train, validation) | {"rare classes": rare}
@@ -92,6 +126,12 @@ def main():
             seconds = max(history.seconds, time.perf_counter() - start)
             row = {"seed": seed, "model": label, "epochs": epochs, "parameters": trainable(model)}
             row |= {"seconds": round(seconds), "best epoch": history.best_epoch}
+            if options.seams:
+                for tiles in in_tiles(model, scale, validation):
+                    print(seed, *tiles.values(), sep="  ", flush=True)
+                    run = ("epochs", "seed", "overlap")
+                    results.update("unet-seams", dataset, scale, about, [row | tiles], run)
+                continue
             guesses = inference.predict(model, validation.images)
             row |= results.scores(validation.masks, guesses, rare)
             row |= results.smoothed_boundary_f(validation.masks, guesses)
