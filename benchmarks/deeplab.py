@@ -3,7 +3,8 @@
 ``python -m benchmarks.deeplab [SEED …] [--epochs N]`` works on the data and at the scale that a
 lesson would (COURSE_DATA, COURSE_SCALE). Each network is trained at output stride 16; the same
 weights then predict at 16 and at 8. The results take the place of those stored of these seeds and
-this length; other seeds stay.
+this length; other seeds stay. With ``--pyramids``, V3 is trained with the paper's rates and with no
+windows as well, and stored in a file of its own.
 """
 
 import argparse
@@ -53,28 +54,25 @@ def windowless_v3(scale, stride):
     return v3(scale, stride, rates=())
 
 
-BUILDERS = {
-    "v3": v3,
-    "v3, rates 6, 12, 18": wide_v3,
-    "v3, no windows": windowless_v3,
-    "v3+": v3plus,
-    "v3+, full": full_v3plus,
-}
+BUILDERS = {"v3": v3, "v3+": v3plus, "v3+, full": full_v3plus}
+PYRAMIDS = {"rates 2, 4, 6": v3, "rates 6, 12, 18": wide_v3, "no windows": windowless_v3}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, help="the scale's unless given")
-    parser.add_argument("--only", choices=BUILDERS, help="else all")
+    parser.add_argument("--only", choices=[*BUILDERS, *PYRAMIDS], help="else all")
+    parser.add_argument("--pyramids", action="store_true", help="V3 with other windows and none")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     epochs = options.epochs or scale.epochs
+    builders = PYRAMIDS if options.pyramids else BUILDERS
     about = results.about(dataset, scale, train, validation)
     print("seed  model                 output stride   mIoU  fwIoU  accuracy  boundary F  seconds")
     for seed in options.seeds:
-        for label in [options.only] if options.only else BUILDERS:
-            build = BUILDERS[label]
+        for label in [options.only] if options.only else builders:
+            build = builders[label]
             keras.utils.set_random_seed(seed)
             trained = build(scale, 16)
             history = training.fit(
@@ -98,7 +96,8 @@ def main():
                     flush=True,
                 )
             run = ("epochs", "seed", "model", "output stride")
-            results.update("deeplab", dataset, scale, about, rows, run)
+            name = "deeplab-pyramids" if options.pyramids else "deeplab"
+            results.update(name, dataset, scale, about, rows, run)
 
 
 if __name__ == "__main__":
