@@ -19,7 +19,7 @@ from course import inference, training
 from course.models.fcn import small_fcn
 from course.models.unet import small_unet
 
-TILE, NEAR, FAR = 64, 8, 24  # pixels; no pixel of a tile of 64 is further than 32 from a seam
+TILE, NEAR, FAR = 64, 8, 24  # pixels: what counts as near a seam, and as far from all
 
 
 def trainable(model):

@@ -1,9 +1,11 @@
 """What the benchmarks take out of lessons, and what they put in its place."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from benchmarks import fcn, patches, transfer, upsampling
+from benchmarks import crf, deploy, fcn, patches, transfer, unet, upsampling
 from course.models.fcn import small_fcn
 from course.notebooks import read
 from tests.models import randomise
@@ -42,3 +44,51 @@ def test_rules_read_filters_and_maps_of_the_encoder():
     )
     assert (filters.shape, maps.shape) == ((32, 48, 18), (32, 48, 192))
     np.testing.assert_allclose(both, np.dstack([maps, filters]), rtol=1e-5)
+
+
+def test_early_stages_of_the_encoder_are_frozen_and_no_others():
+    network = transfer.MODELS["DeepLabV3+"](weights=None, size=(32, 32))
+    transfer.freeze(network, transfer.early_stages)
+    stages = {n: network.get_layer(f"stage{n}_block1_conv1").trainable for n in (2, 3, 4, 5)}
+    assert stages == {2: False, 3: False, 4: True, 5: True}
+    assert network.get_layer("score").trainable
+
+
+def test_a_strided_deeplab_v1_differs_from_v1_in_nothing_that_has_weights():
+    scale = SimpleNamespace(size=(64, 64), width=2)
+    one, other = crf.v1(scale), crf.strided_v1(scale)
+    assert [w.shape for w in one.weights] == [w.shape for w in other.weights]
+    assert one.output_shape == other.output_shape
+    rates = {layer.dilation_rate for layer in other.layers if hasattr(layer, "dilation_rate")}
+    assert rates == {(1, 1)}
+
+
+def test_distances_to_the_seams_of_tiles():
+    distance = unet.near_seams((128, 192), 64)
+    assert (distance[63, 100], distance[64, 100], distance[10, 63], distance[10, 128]) == (0,) * 4
+    assert (distance[0, 0], distance[20, 96]) == (63, 31)
+
+
+@pytest.fixture
+def small_photograph(monkeypatch):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    truth = rng.integers(1, 24, (64, 96)).astype(np.uint8)
+    monkeypatch.setattr(deploy, "photograph", lambda: (picture, truth))
+
+
+def of_frames(function):
+    return SimpleNamespace(predict_on_batch=function)
+
+
+def test_a_network_of_single_pixels_never_flickers(small_photograph):
+    model = of_frames(lambda frames: frames.astype(np.float32))
+    for row in deploy.flight(model, (32, 48), frames=3, step=(2, 3)):
+        assert row["changed"] == 0
+
+
+def test_damping_keeps_labels_that_a_noisy_network_would_change(small_photograph):
+    rng = np.random.default_rng(0)
+    model = of_frames(lambda frames: frames / 128 + rng.normal(size=frames.shape))
+    each, damped = deploy.flight(model, (32, 48), frames=6, step=(2, 3))
+    assert damped["changed"] < 0.8 * each["changed"]
