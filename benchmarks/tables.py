@@ -144,7 +144,7 @@ def checkerboard():
 
 @table("unet over seeds")
 def unet():
-    kinds = {kind: kind for kind in ("U-Net", "no skips", "FCN-8s")}
+    kinds = {kind: kind for kind in ("U-Net", "no skips", "FCN-8s", "FCN-32s")}
     scores = ["mIoU", "boundary F", "boundary F, smoothed"]
     return by_seed("unet-synthetic-smoke", "model", kinds, scores, epochs=6)
 
@@ -206,9 +206,57 @@ def deeplab():
     )
 
 
+@table("pyramids")
+def pyramids():
+    keys, lines = ("mIoU", "accuracy", "boundary F"), []
+    for model in ("rates 2, 4, 6", "rates 6, 12, 18", "no windows"):
+        for stride in (16, 8):
+            wanted = {"model": model, "output stride": stride}
+            found = rows("deeplab-pyramids-synthetic-smoke", **wanted)
+            scores = (mean(values(found, key)) for key in keys)
+            lines.append([model, stride, f"{found[0]['parameters']:,}", len(found), *scores])
+    return markdown(["V3 with", "output stride", "parameters", "seeds", *keys], lines)
+
+
+@table("crf, other networks")
+def crf_networks():
+    keys, lines = ("mIoU", "accuracy", "boundary F"), []
+    for network in ("v1", "v1, strided", "FCN-8s"):
+        found = rows("crf-networks-synthetic-smoke", network=network)
+        for when, title in (("before", network), ("after", "with CRF")):
+            scores = (mean(values(found, when, key)) for key in keys)
+            lines.append([title, len(found), *scores])
+    return markdown(["", "seeds", *keys], lines)
+
+
+@table("transfer, equal steps")
+def transfer_equal_steps():
+    """Twelve scenes and all of them, for 168 steps each: mean IoU, and the gain seed by seed."""
+    scratch, tuned = "from scratch", "fine-tuned"
+    lines = []
+    for name, pictures in (("transfer-long", 12), ("transfer", 42)):
+        found = {
+            way: {
+                row["seed"]: row["mIoU"]
+                for row in rows(f"{name}-synthetic-smoke", pictures=pictures, method=way)
+            }
+            for way in (scratch, tuned)
+        }
+        gains = [found[tuned][seed] - found[scratch][seed] for seed in found[scratch]]
+        scores = (mean(found[way].values()) for way in (scratch, tuned))
+        lines.append([pictures, len(gains), *scores, mean(gains)])
+    return markdown(["pictures", "seeds", scratch, tuned, "gain"], lines)
+
+
 def transfer(data):
     found = rows(f"transfer-{data}-smoke")
-    order = ["from scratch", "head only", "head only, all steps", "fine-tuned"]
+    order = [
+        "from scratch",
+        "head only",
+        "head only, all steps",
+        "early stages frozen",
+        "fine-tuned",
+    ]
     order += ["fine-tuned, statistics kept", "all at once"]
     order += ["linear, random encoder", "linear, encoder", "linear, filters"]
     order += ["linear, encoder and filters", "forest, filters"]
@@ -245,25 +293,40 @@ FIRST, SECOND, EQUAL = "0.4 min", "0.4 min, second machine", "6 epochs"
 def exercises():
     """Exercises: number, what was run, name of its file, rows wanted, the key of scores that lie one deeper."""
     six, twelve = {"epochs": 6}, {"epochs": 12, "output stride": 16}
+    few = {"pictures": 12}
     runs = [
         ("05.3", "windows of equal shares, corrected", "patches", {}, "with shares"),
         ("", "windows as the pixels are", "patches-at-random", {}, "as trained"),
         ("06.3", "FCN-32s, 24 epochs", "fcn-start", {"model": "FCN-32s, twice"}),
         ("", "FCN-32s, 12 from an FCN-8s of 12", "fcn-start", {"model": "FCN-8s, then 32s"}),
+        ("08.3", "U-Net, tiles of 64 that touch", "unet-seams", {"overlap": 0}),
+        ("", "overlapping by 32", "unet-seams", {"overlap": 32}),
         ("08.4", "U-Net", "unet", {"model": "U-Net", **six}),
         ("", "no skips", "unet", {"model": "no skips", **six}),
         ("", "U-Net, bilinear", "unet-bilinear", {"model": "U-Net, bilinear", **six}),
         ("", "no skips, bilinear", "unet-bilinear", {"model": "no skips, bilinear", **six}),
+        ("10.4", "CRF, θβ 3", "crf-colours", {"theta_beta": 3}, "after"),
+        ("", "θβ 10", "crf-colours", {"theta_beta": 10}, "after"),
+        ("", "θβ 200", "crf-colours", {"theta_beta": 200}, "after"),
         ("11.5", "V3", "deeplab", {"model": "v3", **twelve}),
         ("", "V3+", "deeplab", {"model": "v3+", **twelve}),
         ("", "V3+, full windows", "deeplab", {"model": "v3+, full", **twelve}),
+        ("12.2", "head only, all steps", "transfer", {"method": "head only, all steps", **few}),
+        ("", "early stages frozen", "transfer", {"method": "early stages frozen", **few}),
+        ("", "all at once", "transfer", {"method": "all at once", **few}),
+        ("13.4", "frames one by one", "deploy-flight", {"what": "each frame by itself"}),
+        ("", "damped", "deploy-flight", {"what": "damped"}),
+        ("13.5", "FCN-8s", "deploy-mobile", {"what": "FCN-8s"}),
+        ("", "mobile U-Net", "deploy-mobile", {"what": "mobile U-Net"}),
     ]
     keys, lines = ("mIoU", "accuracy", "boundary F"), []
     for number, what, name, wanted, *of in runs:
-        found = values(rows(f"{name}-synthetic-smoke", **wanted), *of)
-        scores = (mean(values(found, key)) if key in found[0] else "" for key in keys)
-        lines.append([number, what, len(found), *scores])
-    return markdown(["exercise", "", "seeds", *keys], lines)
+        whole = rows(f"{name}-synthetic-smoke", **wanted)
+        found = values(whole, *of)
+        scores = [mean(values(found, key)) if key in found[0] else "" for key in keys]
+        changed = mean(values(whole, "changed")) if "changed" in whole[0] else ""
+        lines.append([number, what, len(found), *scores, changed])
+    return markdown(["exercise", "", "seeds", *keys, "labels that change"], lines)
 
 
 @table("deploy")
