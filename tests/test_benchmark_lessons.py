@@ -10,6 +10,8 @@ from course.models.fcn import small_fcn
 from course.notebooks import read
 from tests.models import randomise
 
+pytestmark = pytest.mark.slow
+
 
 def code(lesson):
     return {cell.id: cell.source for cell in read(lesson).cells if cell.cell_type == "code"}

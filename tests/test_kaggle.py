@@ -551,6 +551,7 @@ def test_no_credentials(stub, work, command):
 
 
 @pytest.mark.parametrize("refused", [401, 403])
+@pytest.mark.slow
 def test_a_token_that_is_refused(stub, work, refused):
     stub.token_status = refused
     message = fails(stub, work, "push", "06", child=CHILD)
@@ -558,6 +559,7 @@ def test_a_token_that_is_refused(stub, work, refused):
     assert "Make a token at https://www.kaggle.com/settings" in message
 
 
+@pytest.mark.slow
 def test_a_token_with_a_line_break(stub, work):
     message = fails(stub, work, "status", "06", child=CHILD, KAGGLE_API_TOKEN=f"{TOKEN}\nx")
     assert "Kaggle does not accept the credentials in KAGGLE_API_TOKEN" in message
@@ -641,6 +643,7 @@ def test_status_is_a_line_a_lesson(stub, work):
     assert out.splitlines()[3].endswith("Your notebook ran out of memory")
 
 
+@pytest.mark.slow
 def test_fetch_takes_what_was_pushed_and_only_its_record(stub, work):
     path = finished(stub, "06", notebooks.read(lesson("06")))
     finished(stub, "08", notebooks.read(lesson("08")), mode="real")

@@ -284,6 +284,7 @@ def small_model(precision="float32", **options):
     ("precision", "jit_compile"),
     [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")],
 )
+@pytest.mark.slow
 def test_in_fit(precision, jit_compile):
     """It is learned, and reported for a batch as it is called on one."""
     if jit_compile is True and keras.backend.backend() == "torch":

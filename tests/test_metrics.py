@@ -407,6 +407,7 @@ def test_keras_metric_is_serialised_whole(ignore):
     ("precision", "jit_compile"),
     [("float32", False), ("float32", True), ("mixed_bfloat16", "auto")],
 )
+@pytest.mark.slow
 def test_keras_metric_in_fit_and_evaluate(precision, jit_compile):
     if jit_compile is True and keras.backend.backend() == "torch":
         pytest.skip("torch compiles with a C++ compiler, which a machine may lack")

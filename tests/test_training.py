@@ -430,6 +430,7 @@ def test_a_negative_id_is_named_before_training():
     fit(make_model(), negative, epochs=1, loss=CrossEntropy(ignore=-1))
 
 
+@pytest.mark.slow
 def test_the_mean_iou_leaves_out_what_the_loss_ignores():
     samples = make_samples(1)
     samples.masks[:, 0] = 255

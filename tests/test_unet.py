@@ -382,6 +382,7 @@ def test_every_backbone_makes_a_unet(name):
 
 
 @pytest.mark.parametrize("name", ["vgg", pytest.param("resnet", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_over_a_small_backbone_all_variables_learn_and_odd_sizes_are_mirrored(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = backbone_unet(name, width=4, classes=3, decoder_width=4)
@@ -395,6 +396,7 @@ def test_over_a_small_backbone_all_variables_learn_and_odd_sizes_are_mirrored(na
 
 
 @pytest.mark.parametrize("stride", [pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.mark.slow
 def test_a_way_up_that_ends_early_enlarges_its_scores_bilinearly(stride):
     keras.utils.set_random_seed(0)
     model, images = backbone_unet("resnet", 4, decoder_width=4, stride=stride), pictures(1, 33, 47)
