@@ -34,7 +34,7 @@ SETTINGS = [
     for beta in (5, 10, 20)
     for weight in (4, 10)
 ] + [{"smoothness": 0}, {"appearance": 0}]
-COLOURS = [3, 10, 200]  # grey levels: what lesson 10 takes, and what its exercise 4 tries
+COLOURS = [3, 10, 200]  # theta_beta, over three channels; lesson 10 takes 10
 
 
 def v1(scale):
@@ -58,9 +58,10 @@ def fcn_8s(scale):
 
 
 # How to build it, and how lessons 10 and 06 train it.
+AS_V1 = {"epochs": EPOCHS, "learning_rate": LEARNING_RATE}
 NETWORKS = {
-    "v1": (v1, {"epochs": EPOCHS, "learning_rate": LEARNING_RATE}),
-    "v1, strided": (strided_v1, {"epochs": EPOCHS, "learning_rate": LEARNING_RATE}),
+    "v1": (v1, AS_V1),
+    "v1, strided": (strided_v1, AS_V1),
     "FCN-8s": (fcn_8s, {"epochs": 12}),
 }
 
