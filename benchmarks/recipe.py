@@ -46,6 +46,7 @@ class Recipe:
                and a zoom they are the pictures scaled beforehand
     look       (height, width) of the pictures that it is scored on; those it is trained on by default
     loss       one of LOSSES
+    schedule   one of SCHEDULES, of the rate
     precision  Keras dtype policy of the training step
     weights    what the trunk starts from: None for chance
     views      whether it is scored on the mean of four mirrored views
@@ -60,6 +61,7 @@ class Recipe:
     look: tuple[int, int] | None = None
     batch: int = 4
     rate: float = 2e-3
+    schedule: str = "half a cosine"
     loss: str = "square-root weights"
     flip: bool = True
     turn: bool = True
@@ -90,6 +92,18 @@ def _separable_deeplab(recipe):
     )
 
 
+def _strided_stem(recipe):
+    """FCN-8s whose first convolution takes every second place, and which has no first pool."""
+
+    def changed(layer):
+        if layer.name == "pool1":
+            return keras.layers.Identity(name=layer.name)
+        strides = {"strides": 2} if layer.name == "conv1_1" else {}
+        return type(layer).from_config(layer.get_config() | strides)
+
+    return keras.models.clone_model(small_fcn(8, width=recipe.width), clone_function=changed)
+
+
 NETWORKS = {
     "DeepLabV3+": _deeplab,
     "DeepLabV3+, separable": _separable_deeplab,
@@ -98,6 +112,13 @@ NETWORKS = {
         "resnet", recipe.width, recipe.weights, decoder_width=recipe.width // 2, stride=2
     ),
     "FCN-8s": lambda recipe: small_fcn(8, width=recipe.width),
+    "FCN-8s, strided stem": _strided_stem,
+}
+
+# Each from the epoch, counted from 0, the number of epochs and the recipe's rate.
+SCHEDULES = {
+    "half a cosine": training.learning_rate_at,
+    "constant": lambda epoch, epochs, rate: rate,
 }
 
 
@@ -126,8 +147,10 @@ CHANGES = {
     "scored on 256×384": {"look": (256, 384)},
     "half the rate": {"rate": 1e-3},
     "twice the rate": {"rate": 4e-3},
+    "constant rate": {"schedule": "constant"},
     "averaged weights": {"average": 0.99},
     "float32": {"precision": "float32"},
+    "first convolution strided": {"network": "FCN-8s, strided stem"},
     "width 12": {"width": 12},
     "width 24": {"width": 24},
     "width 32": {"width": 32},
@@ -194,6 +217,7 @@ def train(recipe, dataset, epochs, seed):
     model = NETWORKS[recipe.network](recipe)
     with (
         averaging(recipe.average),
+        mock.patch.object(training, "learning_rate_at", SCHEDULES[recipe.schedule]),
         mock.patch.dict(os.environ, COURSE_PRECISION=recipe.precision),
     ):
         history = training.fit(

@@ -46,6 +46,7 @@ def test_every_change_is_of_the_base_and_changes_something():
         assert (changed == base) == (name == "base")
         assert changed["network"] in recipe.NETWORKS
         assert changed["loss"] in recipe.LOSSES
+        assert changed["schedule"] in recipe.SCHEDULES
 
 
 SMALL = replace(recipe.BASE, width=2, size=(32, 48), pictures=None)
@@ -128,6 +129,41 @@ def test_what_is_changed_at_random(change):
     else:
         assert set(found) <= as_they_are | mirrored
         assert bool(set(found) - as_they_are) == (change == "flips alone")
+
+
+def test_the_rate_stays_where_it_is_constant(monkeypatch):
+    rates = []
+
+    def fit(model, samples, *, epochs, learning_rate, **options):
+        rates.append(
+            [recipe.training.learning_rate_at(e, epochs, learning_rate) for e in range(epochs)]
+        )
+        return SimpleNamespace(seconds=1.0, curves={"loss": [2.0]})
+
+    monkeypatch.setattr(recipe.training, "fit", fit)
+    for schedule in recipe.SCHEDULES:
+        recipe.train(replace(SMALL, schedule=schedule), Tiny(), epochs=4, seed=0)
+    falling, constant = rates
+    assert constant == [SMALL.rate] * 4
+    assert falling[0] == SMALL.rate / 4
+    assert falling[1] > falling[2] > falling[3] > 0
+
+
+def test_a_strided_stem_is_all_that_differs():
+    plain = recipe.NETWORKS["FCN-8s"](SMALL)
+    strided = recipe.NETWORKS["FCN-8s, strided stem"](SMALL)
+    assert [layer.name for layer in strided.layers] == [layer.name for layer in plain.layers]
+    assert strided.count_params() == plain.count_params()
+    images = keras.Input((32, 48, 3))
+    maps = {}
+    for name, model in (("plain", plain), ("strided", strided)):
+        inner = keras.Model(
+            model.inputs, [model.get_layer("conv1_1").output, model.get_layer("pool1").output]
+        )
+        maps[name] = [shape.shape[1:3] for shape in inner(images)]
+    assert maps == {"plain": [(32, 48), (16, 24)], "strided": [(16, 24), (16, 24)]}
+    frozen = [layer.name for layer in strided.layers if layer.weights and not layer.trainable]
+    assert frozen == [layer.name for layer in plain.layers if layer.weights and not layer.trainable]
 
 
 @pytest.mark.slow
