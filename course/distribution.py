@@ -10,6 +10,9 @@ import numpy as np
 
 from course import environment
 from course.data import Batches
+from course.losses import Sum
+
+MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")  # reductions of Keras's losses
 
 
 def devices(batch_size, names=None):
@@ -27,17 +30,27 @@ def devices(batch_size, names=None):
     Returns
     -------
     list of str
-        As many of `names` as divide the batch evenly; empty for no choice but
-        the backend's own.
+        As many of `names` as divide the batch evenly, with a line if these are
+        not all that were named; empty for no choice but the backend's own.
 
     Raises
     ------
     ValueError
-        If ``COURSE_DEVICES`` is no number from 1 on.
+        If ``COURSE_DEVICES`` is no number from 1 on, or `names` holds what is no
+        device here, or one alone that Keras does not use by itself.
     """
-    names = _accelerators() if names is None else list(names)
+    named = names is not None
+    names = list(names) if named else _accelerators()
+    if named:
+        _check_names(names)
     # Of uneven shares the largest sets the pace, and JAX takes none at all.
-    return names[: max((n for n in range(1, len(names) + 1) if batch_size % n == 0), default=0)]
+    used = max((n for n in range(1, len(names) + 1) if batch_size % n == 0), default=0)
+    if named and used < len(names):
+        print(
+            f"Training on {used} of the {len(names)} devices named: a batch of {batch_size} cannot be "
+            "shared evenly by more. Take a batch size that their number divides."
+        )
+    return names[:used]
 
 
 @contextlib.contextmanager
@@ -59,7 +72,7 @@ def spread(model, names):
         yield model
         return
     with _scope(names):
-        copy = keras.models.clone_model(model, clone_function=_synchronized, recursive=True)
+        copy = _copy(model)
         copy.set_weights(model.get_weights())
         yield copy
 
@@ -73,6 +86,8 @@ def whole_batch(loss, names):
     """
     if len(names) < 2 or environment.backend() != "tensorflow":
         return loss
+    if isinstance(loss, Sum):  # whose parts Keras may treat unlike: see _Gathered
+        return Sum([whole_batch(part, names) for part in loss.losses], loss.weights, loss.name)
     return _Gathered(loss)
 
 
@@ -106,6 +121,31 @@ def _accelerators():
     return names[: int(limit)]
 
 
+def _check_names(names):
+    """Raise for devices that were named and cannot be trained on as they are."""
+    if environment.backend() == "torch":  # which lists none; several are refused later
+        return
+    found = [device for kind in ("gpu", "tpu", "cpu") for device in _listed(kind)]
+    if missing := [name for name in names if name not in found]:
+        raise ValueError(
+            f"devices names {missing[0]!r}, but Keras finds {', '.join(found)}. Name some of these, or leave "
+            "devices out to use all GPUs."
+        )
+    if len(names) == 1 and names[0] != found[0]:
+        raise ValueError(
+            f"devices names {names[0]!r} alone, but on one device Keras trains on {found[0]!r}. To train on "
+            "another, hide the rest before the first import: CUDA_VISIBLE_DEVICES=1 shows the second GPU alone, "
+            "and -1 none."
+        )
+
+
+def _listed(kind):
+    try:
+        return keras.distribution.list_devices(kind)
+    except RuntimeError:  # JAX, of a kind that this machine has not
+        return []
+
+
 def _scope(names):
     if environment.backend() == "jax":
         return keras.distribution.DataParallel(devices=names).scope()
@@ -115,6 +155,15 @@ def _scope(names):
         f"Training on several devices works on TensorFlow and JAX, not on {environment.backend()}. "
         "Name one device, or none."
     )
+
+
+def _copy(model):
+    # Of a compiled model Keras compiles the copy too, and then fails for a loss that nobody registered.
+    compiled, model.compiled = model.compiled, False
+    try:
+        return keras.models.clone_model(model, clone_function=_synchronized, recursive=True)
+    finally:
+        model.compiled = compiled
 
 
 def _synchronized(layer):
@@ -139,8 +188,19 @@ class _Gathered(keras.losses.Loss):
         if context is None:  # the model is being built
             return self.loss(y_true, y_pred, sample_weight)
         y_true, y_pred = self._gather(context, y_true), self._gather(context, y_pred)
+        value = self.loss(y_true, y_pred, sample_weight)
+        if self._divided_by_keras(y_true, y_pred):
+            return value
         # Each device computes the loss of the whole, and gathering adds up their gradients.
-        return self.loss(y_true, y_pred, sample_weight) / context.num_replicas_in_sync
+        return value / context.num_replicas_in_sync
+
+    def _divided_by_keras(self, y_true, y_pred):
+        """Whether Keras itself divides by the number of devices: it does where it takes the mean."""
+        return (
+            type(self.loss).__call__ is keras.losses.Loss.__call__
+            and self.loss.reduction in MEANS
+            and keras.ops.ndim(self.loss.call(y_true, y_pred)) > 0
+        )
 
     def _gather(self, context, part):
         part = keras.ops.convert_to_tensor(part)

@@ -27,7 +27,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(
             keras.distribution,
             "list_devices",
-            lambda kind: {"gpu": gpus, "cpu": ["cpu:0"] * 2}[kind],
+            lambda kind: {"gpu": gpus, "cpu": ["cpu:0", "cpu:1"], "tpu": []}[kind],
         )
 
     return pretend
@@ -57,9 +57,33 @@ def test_a_limit_that_is_no_number_of_devices_is_refused(machine, monkeypatch, l
         distribution.devices(8)
 
 
-def test_named_devices_are_taken_as_they_are(machine):
-    machine([])
+def test_named_devices_are_taken_as_they_are(machine, capsys):
+    machine(GPUS[:2])
     assert distribution.devices(4, ("cpu:0", "cpu:1")) == ["cpu:0", "cpu:1"]
+    assert distribution.devices(3, ["gpu:0"]) == ["gpu:0"]
+    assert not capsys.readouterr().out
+
+
+def test_fewer_devices_than_were_named_are_told(machine, capsys):
+    machine(GPUS[:2])
+    assert distribution.devices(3, GPUS[:2]) == ["gpu:0"]
+    assert "on 1 of the 2 devices named: a batch of 3" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(environment.choose_backend() == "torch", reason="PyTorch lists no devices")
+@pytest.mark.parametrize("name", ["gpu:7", "GPU 0", "cpu:2"])
+def test_a_device_that_is_not_there_is_refused(machine, name):
+    machine(GPUS[:2])
+    with pytest.raises(ValueError, match=f"{name}.*gpu:0, gpu:1, cpu:0, cpu:1"):
+        distribution.devices(4, ["gpu:0", name])
+
+
+@pytest.mark.skipif(environment.choose_backend() == "torch", reason="PyTorch lists no devices")
+@pytest.mark.parametrize("name", ["gpu:1", "cpu:0"])
+def test_one_device_that_keras_would_not_use_is_refused(machine, name):
+    machine(GPUS[:2])
+    with pytest.raises(ValueError, match="on one device Keras trains on 'gpu:0'"):
+        distribution.devices(4, [name])
 
 
 def test_one_device_trains_the_model_itself():
@@ -81,7 +105,7 @@ from keras import layers
 from course import inference, metrics
 from course.data import Samples
 from course.layers import upsample
-from course.losses import SoftDice
+from course.losses import CrossEntropy, SoftDice, Sum
 from course.training import fit
 
 CLASSES, TWO = 4, ("cpu:0", "cpu:1")
@@ -120,6 +144,14 @@ class InterruptedInEpoch3:
             _thread.interrupt_main()
         return image, mask
 
+class Mean(keras.losses.Loss):  # as a student writes a loss: Keras takes the mean of its pixels
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+class SquaredMean(Mean):  # of the whole batch: no mean is left for Keras to take
+    def call(self, y_true, y_pred):
+        return keras.ops.mean(super().call(y_true, y_pred)) ** 2
+
 found = {}
 for name, devices in ("one", None), ("two", TWO):
     state = tempfile.mkdtemp()
@@ -127,6 +159,7 @@ for name, devices in ("one", None), ("two", TWO):
     found[name] = {
         "whole": run(devices),
         "dice": run(devices, validation=6, loss=SoftDice()),
+        "sum": run(devices, epochs=2, loss=Sum([CrossEntropy(ignore=None), Mean(), SquaredMean()], [1, 2, 3])),
         "first": run(devices, augment=InterruptedInEpoch3(), folder=state),
         "resumed": run(devices, augment=InterruptedInEpoch3(), folder=state),
         "normalized": run(devices, layers.BatchNormalization(momentum=0.5)),
@@ -165,7 +198,7 @@ def found(request):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["whole", "dice"])
+@pytest.mark.parametrize("run", ["whole", "dice", "sum"])
 def test_two_devices_have_the_curves_and_weights_of_one(found, run):
     one, two = found["one"][run], found["two"][run]
     assert one["curves"].keys() == {"loss", "mean_iou", "val_loss", "val_mean_iou"}
