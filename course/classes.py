@@ -67,6 +67,15 @@ def id_of(name):
         ) from None
 
 
+def check_names(names, classes):
+    """Raise ValueError unless there are as many `names` as `classes`: else a number would bear a wrong one."""
+    if len(names) != classes:
+        raise ValueError(
+            f"There are {classes} classes, but {len(names)} names. Name yours, in the order of their ids: "
+            'names=("ground", "road", …).'
+        )
+
+
 def _complain(what, bad, values, remedy):
     """Raise a ValueError that names the first offending value, its count and its place."""
     y, x = (int(i) for i in np.unravel_index(bad.argmax(), bad.shape))

@@ -284,6 +284,11 @@ def choose_backend():
 def import_keras():
     """Import Keras and start its device, with the native libraries' chatter filtered."""
     chosen = choose_backend()
+    if chosen and chosen not in BACKENDS:
+        raise ValueError(
+            f"KERAS_BACKEND is {chosen!r}, but the course trains on {', '.join(BACKENDS)}. Set it to one of "
+            "these, or unset it, and restart the kernel."
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notices off, warnings on
     with filtered_stderr(), warnings.catch_warnings():
         # Keras 3.13 looks for an alias that numpy is about to give another meaning.

@@ -101,7 +101,7 @@ def load(path):
         If nothing is there.
     ValueError
         For another ending; and, when called, for pictures of another size than
-        a LiteRT file was made for.
+        a SavedModel or LiteRT file was made for.
     RuntimeError
         For SavedModel, and for LiteRT without ``ai-edge-litert``, where
         TensorFlow is not installed.
@@ -155,8 +155,14 @@ def _saved_model(path):
 
     with _quiet():
         loaded = tf.saved_model.load(str(path))
-    # `loaded` stays referenced: it owns the variables.
-    return lambda images: loaded.serve(tf.constant(np.asarray(images, np.float32))).numpy()
+    (pictures,) = loaded.signatures["serving_default"].structured_input_signature[1].values()
+
+    def logits(images):  # which also keeps `loaded`: it owns the variables
+        images = np.asarray(images, np.float32)
+        _check_size(path, images, tuple(pictures.shape[1:3]))
+        return loaded.serve(tf.constant(images)).numpy()
+
+    return logits
 
 
 def _litert(path):
@@ -168,11 +174,7 @@ def _litert(path):
 
     def logits(images):
         images = np.asarray(images, np.float32)
-        if images.shape[1:] != (height, width, 3):
-            raise ValueError(
-                f"{path.name} was made for pictures of {height}×{width}, not for an array of "
-                f"{images.shape}. Cut tiles of that size, or save the network for another."
-            )
+        _check_size(path, images, (height, width))
         answers = np.empty((len(images), *out["shape"][1:]), np.float32)
         for image, answer in zip(images, answers, strict=True):
             interpreter.set_tensor(into["index"], image[None])
@@ -181,6 +183,14 @@ def _litert(path):
         return answers
 
     return logits
+
+
+def _check_size(path, images, size):
+    if images.shape[1:] != (*size, 3):
+        raise ValueError(
+            f"{path.name} was made for pictures of {size[0]}×{size[1]}, not for an array of "
+            f"{images.shape}. Cut tiles of that size, or save the network for another."
+        )
 
 
 def _interpreter():

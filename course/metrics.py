@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from course.classes import NAMES, NUM_CLASSES, UNLABELED
+from course.classes import NAMES, NUM_CLASSES, UNLABELED, check_names
 from course.losses.pixels import aligned, ignored_ids, whole_ids
 
 
@@ -113,8 +113,7 @@ def report(cm, names=NAMES):
     recall. All other numbers lie between 0 and 1.
     """
     _, true, _ = _parts(cm)
-    if len(names) != len(true):
-        raise ValueError(f"The matrix has {len(true)} classes, but there are {len(names)} names.")
+    check_names(names, len(true))
     heads = {
         "mean IoU": mean_iou(cm),
         "frequency-weighted IoU": frequency_weighted_iou(cm),

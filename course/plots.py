@@ -10,7 +10,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch, Rectangle
 
-from course.classes import CLASSES, COLORS, NAMES, NUM_CLASSES, UNLABELED, check_ids, decode
+from course.classes import (
+    CLASSES,
+    COLORS,
+    NAMES,
+    NUM_CLASSES,
+    UNLABELED,
+    check_ids,
+    check_names,
+    decode,
+)
 
 # Okabe and Ito's palette, told apart with any colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#F0E442")
@@ -67,6 +76,11 @@ def mask(ids, ax=None, title=None):
 def overlay(image, ids, ax=None, title=None, opacity=0.5):
     """Show a picture, uint8, with its mask laid over it; unlabeled pixels stay clear."""
     ids, image = check_ids(ids), np.asarray(image)
+    if image.shape != (*ids.shape, 3):
+        raise ValueError(
+            f"This mask is {ids.shape}, but the picture under it {image.shape}, and not {(*ids.shape, 3)}. Show "
+            "both at one size: course.data.scaled(image, mask, (height, width)) scales a pair."
+        )
     if image.dtype != np.uint8:
         raise ValueError(
             f"A picture under a mask is uint8, 0 to 255, but this one is {image.dtype}. If it goes from 0 to "
@@ -157,8 +171,10 @@ def confusion(cm, ax=None, title="Confusion matrix, rows sum to 1", names=NAMES)
 
     Classes neither true nor predicted are left out. A class that was only
     predicted has a column, and a row without colour: of it there are no shares.
+    Raises ValueError for an empty matrix, or one of other classes than `names`.
     """
     cm = np.asarray(cm, float)
+    check_names(names, len(cm))
     present = np.flatnonzero(cm.sum(0) + cm.sum(1))
     if not len(present):
         raise ValueError("This confusion matrix has counted no pixel: there is nothing to show.")
@@ -178,14 +194,22 @@ def confusion(cm, ax=None, title="Confusion matrix, rows sum to 1", names=NAMES)
 
 
 def class_bars(scores, ax=None, xlabel="IoU", title=None, names=NAMES):
-    """Horizontal bars a class, one colour a model; classes that score nan are left out.
+    """Horizontal bars a class, one colour a model.
 
     Parameters
     ----------
     scores : dict
         Model's name to ``(classes,)`` array. The first one's order, best
-        first, is the order of the rows.
+        first, is the order of the rows; a class of which it has nan is left
+        out, and where another has nan its bar is missing.
+
+    Raises
+    ------
+    ValueError
+        If a model has scores of other classes than `names`.
     """
+    for values in scores.values():
+        check_names(names, len(values))
     first = np.asarray(next(iter(scores.values())), float)
     shown = [
         i
@@ -203,9 +227,9 @@ def class_bars(scores, ax=None, xlabel="IoU", title=None, names=NAMES):
     for k, ((label, values), color) in enumerate(
         zip(scores.items(), itertools.cycle(PALETTE), strict=False)
     ):
-        heights = np.nan_to_num(np.asarray(values, float)[shown])
+        lengths = np.asarray(values, float)[shown]
         ax.barh(
-            rows + (k - (len(scores) - 1) / 2) * thick, heights, thick, color=color, label=label
+            rows + (k - (len(scores) - 1) / 2) * thick, lengths, thick, color=color, label=label
         )
     ax.set_yticks(rows, [names[i] for i in shown], fontsize=8)
     ax.set(xlabel=xlabel, ylim=(len(shown) - 0.4, -0.6))

@@ -118,8 +118,9 @@ def fit(
     FloatingPointError
         If the loss is no longer a number; the best weights so far are kept.
     ValueError
-        If a mask holds an id that is no class and not ignored, or those of `train` hold one class
-        alone. If an `ignore` other than the default is given, and `loss` ignores something else. If
+        If `train` or `validation` has no picture. If a mask holds an id that is no class and not
+        ignored, or those of `train` hold one class alone. If `loss` expects probabilities, as Keras's do
+        without ``from_logits=True``, and `model` ends in no softmax. If an `ignore` other than the default is given, and `loss` ignores something else. If
         `folder` holds the state of another run, or one that cannot be read; what `augment` does is not
         compared, nor networks of as many parameters. If there is one picture a batch and the network
         normalizes one number a picture, as image pooling does.
@@ -132,6 +133,7 @@ def fit(
     Interrupting the kernel ends training early and keeps the best weights so
     far, which before the end of the first epoch are those from before training.
     """
+    _check_some(train, validation)
     batches = Batches(train, batch_size, augment, shuffle=True, seed=seed)
     names = distribution.devices(batches.batch_size, devices)
     if len(names) > 1:
@@ -143,6 +145,7 @@ def fit(
     for samples in filter(None, (train, validation)):
         _check_ids(samples, classes, ignore)
     _check_classes(train, ignore)
+    _check_logits(loss, model)
     loss = loss or weighted_cross_entropy(train, classes, ignore=ignore)
     run = _description(model, batches, validation, epochs, learning_rate, loss, ignore)
     if len(names) > 1:
@@ -240,6 +243,34 @@ def _ignored(loss, ignore):
             "build it with the one that you want, and leave out the argument ignore here."
         )
     return says
+
+
+def _check_some(train, validation):
+    """Raise where there is nothing to train on, or nothing to validate with."""
+    for what, samples in (("train", train), ("validation", validation)):
+        if samples is not None and not len(samples):
+            raise ValueError(
+                f"There are no pictures in {what}. Of a few pictures, a part (samples.split) can be empty: "
+                "choose rows yourself, samples[2:]."
+                + " Or leave validation out."
+                * (what == "validation")
+            )
+
+
+def _check_logits(loss, model):
+    """Raise for a loss of probabilities on a network that answers logits: it would learn next to nothing."""
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax) or (
+        getattr(last, "activation", None) is keras.activations.softmax
+    ):
+        return
+    for part in getattr(loss, "losses", (loss,)):
+        if getattr(part, "from_logits", True) is False:
+            raise ValueError(
+                f"The loss {part.name} expects probabilities, but {model.name} answers logits: it ends in no "
+                "softmax. Pass from_logits=True to the loss, as the course does, or end the network in "
+                "keras.layers.Softmax()."
+            )
 
 
 def _check_ids(samples, classes, ignore):

@@ -629,6 +629,23 @@ def test_pictures_larger_than_the_samples(tmp_path):
     assert (samples[0][1] == mask[6::12, 6::12]).all()
 
 
+def test_lists_of_one_size_will_do():
+    images, masks = np.zeros((2, 4, 6, 3), np.uint8), np.ones((2, 4, 6), np.uint8)
+    samples = Samples(["a", "b"], list(images), list(masks))
+    assert samples.names == ("a", "b")
+    np.testing.assert_array_equal(samples.images, images)
+    np.testing.assert_array_equal(samples.masks, masks)
+    with pytest.raises(ValueError, match="images are of different sizes.*course.data.scaled"):
+        Samples(["a", "b"], [images[0], images[1, :2]], masks)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_pictures_of_another_kind_of_number_are_refused(dtype):
+    images, masks = np.zeros((1, 4, 6, 3), dtype), np.zeros((1, 4, 6), np.uint8)
+    with pytest.raises(ValueError, match=f"uint8, 0 to 255, but these images are {dtype}"):
+        Samples(("a",), images, masks)
+
+
 @pytest.mark.parametrize(
     ("names", "images", "masks", "message"),
     [

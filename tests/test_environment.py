@@ -379,6 +379,12 @@ def test_a_backend_that_is_not_installed_is_named():
     assert "pip install torch" in process.stderr
 
 
+@pytest.mark.parametrize("name", ["numpy", "openvino", "tf"])
+def test_a_backend_that_does_not_train_is_refused(name):
+    process = run("from course import environment\nenvironment.setup()\n", KERAS_BACKEND=name)
+    assert f"KERAS_BACKEND is '{name}', but the course trains on tensorflow, jax" in process.stderr
+
+
 def test_setup_says_what_to_do_without_keras():
     process = run(
         "import sys\n"

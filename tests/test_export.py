@@ -110,11 +110,10 @@ def test_nothing_is_written_to_stderr(model, tmp_path, images, capfd):
 
 
 @only_tensorflow
-def test_litert_wants_its_own_size(model, tmp_path, images):
-    quick = export.load(export.save(model, tmp_path / "net.tflite", SIZE))
-    with pytest.raises(
-        ValueError, match=r"net.tflite was made for pictures of 64×96, not .*32, 96"
-    ):
+@pytest.mark.parametrize("name", ["net.tflite", "net"])
+def test_a_file_for_one_size_refuses_others(model, tmp_path, images, name):
+    quick = export.load(export.save(model, tmp_path / name, SIZE))
+    with pytest.raises(ValueError, match=rf"{name} was made for pictures of 64×96, not .*32, 96"):
         quick(images[:, :32])
 
 

@@ -74,8 +74,40 @@ def test_another_shape_is_refused_by_name(model, shape):
 def test_a_network_without_padding_is_sent_to_the_tiles():
     images = keras.Input((None, None, 3))
     model = keras.Model(images, layers.Conv2D(24, 3)(images))
-    with pytest.raises(ValueError, match=r"answers \(4, 3\): it has no padding. predict_tiles"):
+    with pytest.raises(ValueError, match=r"answers \(4, 3\): its convolutions have no padding"):
         predict(model, pictures(2))
+
+
+def test_a_network_that_does_not_enlarge_is_told_to():
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, layers.Conv2D(24, 3, strides=4, padding="same")(images))
+    with pytest.raises(
+        ValueError, match=r"answers \(2, 2\), one score every 4 pixels.*upsample\(classes, 4"
+    ):
+        predict(model, pictures(2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((2, 24), r"answers \(2, 24\)\. Expected are logits"),  # a classifier of windows
+        ((2, 6, 5, 257), "up to 256 classes"),
+        ((1, 6, 5, 24), r"answers \(1, 6, 5, 24\)"),
+    ],
+)
+def test_what_is_no_logits_is_refused(answer, message):
+    with pytest.raises(ValueError, match=message):
+        predict(lambda images: np.zeros(answer), pictures(2))
+
+
+def test_scores_that_are_no_numbers_are_no_class_0():
+    def diverged(images):
+        logits = np.zeros((*images.shape[:-1], 24), np.float32)
+        logits[-1, 2, 3, 7] = np.nan
+        return logits
+
+    with pytest.raises(ValueError, match="scores are nan.*lower learning rate"):
+        predict(diverged, pictures(2))
 
 
 def test_any_function_of_pictures_will_do(model):
@@ -121,8 +153,7 @@ def test_confusion_of_another_number_of_classes(model):
     np.testing.assert_array_equal(cm, expected)
 
 
-def test_confusion_of_nothing_is_empty(model):
-    cm = confusion(model, Samples((), pictures(0), np.zeros((0, 6, 5), np.uint8)))
-    assert cm.shape == (24, 24)
-    assert cm.dtype == np.int64
-    assert not cm.any()
+def test_confusion_of_nothing_is_refused(model):
+    """Else every score of it would be nan, without a word why."""
+    with pytest.raises(ValueError, match="no pictures in these samples.*can be empty"):
+        confusion(model, Samples((), pictures(0), np.zeros((0, 6, 5), np.uint8)))

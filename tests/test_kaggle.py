@@ -603,6 +603,7 @@ def test_how_to_go_on_names_what_is_not_the_default(stub, work):
         stub, work, "push", "6", "--internet", "--machine", "NvidiaL4", "--out", "elsewhere"
     )
     assert message.endswith(" push 06 --internet --machine NvidiaL4 --out elsewhere\n")
+    assert fails(stub, work, "push", "6", "--out", "my runs").endswith(" push 06 --out 'my runs'\n")
 
 
 def test_a_machine_that_does_not_exist(stub, work):

@@ -86,6 +86,11 @@ def test_overlay_refuses_a_scaled_picture():
         plots.overlay(IMAGE / 255, MASK)
 
 
+def test_overlay_refuses_a_mask_of_another_size():
+    with pytest.raises(ValueError, match=r"mask is \(4, 6\).*\(8, 12, 3\).*course.data.scaled"):
+        plots.overlay(IMAGE, MASK[::2, ::2])
+
+
 def test_legend_names_what_is_there_the_commonest_first():
     ax = plots.legend(MASK, plots.mask(MASK))
     assert texts(ax.get_legend()) == ["grass", "paved-area", "person"]
@@ -158,10 +163,21 @@ def test_class_bars_leave_absent_classes_out():
     ax = plots.class_bars({"FCN-8s": scores, "FCN-32s": other}, title="IoU by class")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["grass", "paved-area", "person"]
     assert texts(ax.get_legend()) == ["FCN-8s", "FCN-32s"]
-    assert [round(bar.get_width(), 3) for bar in ax.patches] == [0.9, 0.5, 0, 0.7, 0, 0]
+    assert [round(bar.get_width(), 3) for bar in ax.patches] == [0.9, 0.5, 0, 0.7] + 2 * [
+        pytest.approx(np.nan, nan_ok=True)
+    ]
     assert (ax.get_xlabel(), ax.get_title()) == ("IoU", "IoU by class")
     top, bottom = ax.patches[0], ax.patches[2]
     assert ax.transData.transform(top.get_xy())[1] > ax.transData.transform(bottom.get_xy())[1]
+
+
+def test_classes_of_ones_own_do_not_get_the_names_of_others():
+    scores = np.array([0.5, 0.25])
+    for plot in (plots.confusion, lambda cm, **names: plots.class_bars({"FCN": scores}, **names)):
+        with pytest.raises(ValueError, match="There are 2 classes, but 24 names"):
+            plot(np.eye(2))
+        ax = plot(np.eye(2), names=("ground", "road"))
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["ground", "road"]
 
 
 def test_learning_curves_of_a_training_without_an_epoch_are_empty(recwarn):

@@ -162,6 +162,14 @@ def test_existing_dataset_is_kept(dataset):
     assert (folder / "class_dict_seg.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("other", [{"scenes": 2}, {"size": (96, 64)}, {"seed": 1}])
+def test_other_scenes_are_not_taken_for_those_asked_for(tmp_path, other):
+    settings = {"scenes": 1, "size": (64, 96), "seed": 0}
+    synthetic.write(tmp_path / "drawn", **settings)
+    with pytest.raises(FileExistsError, match=f"'{next(iter(other))}'.*drawn.*is there"):
+        synthetic.write(tmp_path / "drawn", **settings | other)
+
+
 def test_foreign_folder_is_refused_and_left_alone(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -212,6 +212,15 @@ def test_pictures_of_another_shape_and_odd_answers_are_refused():
         predict_tiles(halved, picture(100, 100), tile=64, overlap=32)
 
 
+@pytest.mark.parametrize("stride", [2, 8])
+def test_coarse_logits_are_not_taken_for_the_middle(stride):
+    def coarse(images):
+        return images[:, ::stride, ::stride].astype("float32")
+
+    with pytest.raises(ValueError, match=f"one score every {stride} pixels"):
+        predict_tiles(coarse, picture(200, 200), tile=64, overlap=0)
+
+
 def test_strips_can_be_kept():
     image = picture(100, 70)
     options = {"tile": 32, "overlap": 16, "stride": 8}

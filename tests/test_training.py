@@ -451,6 +451,29 @@ def test_the_mean_iou_leaves_out_what_the_loss_ignores():
     assert history.curves["val_mean_iou"] == [pytest.approx(expected, abs=1e-4)]
 
 
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_an_empty_part_is_named(part):
+    samples = {"train": make_samples(2), "validation": make_samples(2)}
+    samples[part] = samples[part][:0]
+    with pytest.raises(ValueError, match=f"There are no pictures in {part}"):
+        fit(make_model(), samples["train"], samples["validation"], epochs=1)
+
+
+@pytest.mark.parametrize("within", [lambda loss: loss, lambda loss: Sum([CrossEntropy(), loss])])
+def test_a_loss_of_probabilities_is_refused_for_logits(within):
+    loss = within(keras.losses.SparseCategoricalCrossentropy(ignore_class=0))
+    samples = make_samples(2)
+    with pytest.raises(ValueError, match="expects probabilities.*from_logits=True"):
+        fit(make_model(), samples, epochs=1, loss=loss)
+    model = make_model()
+    ends = (
+        keras.layers.Softmax()(model.output),
+        keras.layers.Activation("softmax")(model.output),
+    )
+    for end in ends:
+        training._check_logits(loss, keras.Model(model.inputs, end))
+
+
 def two_classes():
     """Squares of two classes, background 0 and road 1."""
     samples = make_samples()

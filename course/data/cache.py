@@ -31,7 +31,7 @@ from course import environment
 from course.classes import NUM_CLASSES
 from course.data.errors import DataError
 from course.data.read import read_pair
-from course.data.splits import PARTS, part_of
+from course.data.splits import PARTS, check_part, part_of
 
 FORMAT = 2  # raise it when what a cache holds changes
 ABANDONED = 3600  # seconds without a write after which an unfinished build is taken for dead
@@ -44,12 +44,12 @@ class Samples:
     """Pictures and masks of one size, ready for batches.
 
     names   one a picture
-    images  (n, height, width, 3) uint8, RGB
-    masks   (n, height, width) uint8, class ids
+    images  (n, height, width, 3) uint8, RGB; a list of pictures of one size will do
+    masks   (n, height, width) uint8, class ids; likewise
 
     From :func:`load_samples`, the arrays are memory-mapped and read-only: what a
-    batch does not touch costs no memory. Shapes that do not belong together raise
-    a ValueError.
+    batch does not touch costs no memory. Pictures that are not uint8, and shapes
+    that do not belong together, raise a ValueError.
     """
 
     names: tuple[str, ...]
@@ -57,6 +57,14 @@ class Samples:
     masks: np.ndarray
 
     def __post_init__(self):
+        object.__setattr__(self, "names", tuple(self.names))
+        for what in ("images", "masks"):
+            object.__setattr__(self, what, _stacked(what, getattr(self, what)))
+        if self.images.dtype != np.uint8:
+            raise ValueError(
+                f"Pictures are uint8, 0 to 255, but these images are {self.images.dtype}. If they go from 0 to 1, "
+                "pass (255 * images).astype(np.uint8); the networks scale by themselves."
+            )
         shape = (len(self.names), *self.masks.shape[1:3])
         for what, array, wanted in (
             ("masks", self.masks, shape),
@@ -90,9 +98,11 @@ class Samples:
         return self.images[key], self.masks[key]
 
     def split(self, part):
-        """The Samples of ``"train"``, ``"validation"`` or ``"test"``; see :mod:`course.data.splits`."""
-        if part not in PARTS:
-            raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
+        """The Samples of ``"train"``, ``"validation"`` or ``"test"``; see :mod:`course.data.splits`.
+
+        Names decide, not numbers: of a handful of pictures a part may be empty.
+        """
+        check_part(part)
         rows = [i for i, name in enumerate(self.names) if part_of(name) == part]
         if rows and rows[-1] - rows[0] == len(rows) - 1:
             # A view: load_samples lays parts one behind the other.
@@ -117,6 +127,17 @@ class Samples:
                 )
             row[:] = np.bincount(mask.ravel(), minlength=classes)
         return counts
+
+
+def _stacked(what, arrays):
+    """`arrays`, which are one array already or several of one size, as one."""
+    try:
+        return np.asanyarray(arrays)
+    except ValueError:
+        raise ValueError(
+            f"The {what} are of different sizes, but Samples hold one size: scale each pair first, "
+            "course.data.scaled(image, mask, (height, width))."
+        ) from None
 
 
 def scaled(image, mask, size):

@@ -11,7 +11,7 @@ from course.data.cache import load_samples
 from course.data.errors import DataError, NoDatasetError
 from course.data.find import Pair, find
 from course.data.read import read_image, read_pair
-from course.data.splits import PARTS, part_of
+from course.data.splits import check_part, part_of
 
 KAGGLE_SLUG = "bulentsiyah/semantic-drone-dataset"
 KAGGLE_MOUNT = "/kaggle/input"
@@ -56,8 +56,7 @@ class Dataset:
 
     def names_of(self, part):
         """Names of the pictures in ``"train"``, ``"validation"`` or ``"test"``."""
-        if part not in PARTS:
-            raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
+        check_part(part)
         return tuple(name for name in self.names if part_of(name) == part)
 
     def at(self, size):

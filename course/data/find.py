@@ -108,8 +108,8 @@ def find(folder):
         expected = "\n".join(f"  {layout.images}  with  {layout.masks}" for layout in LAYOUTS[:5])
         raise NoDatasetError(
             f"There is no drone dataset at or below {folder}. Expected, at most {DEPTH} folders down, "
-            f"one of:\n{expected}\nPoint COURSE_DATA at the unpacked download, or unset it to use "
-            f"the synthetic scenes.{unread}"
+            f"one of:\n{expected}\nName the folder of the unpacked download (in COURSE_DATA, or where you named "
+            f"this one), or none to use the synthetic scenes.{unread}"
         )
     roots = {root for root, _ in places}
     if len(roots) > 1:

@@ -80,7 +80,9 @@ def _single_channel(mask, path):
         return mask[..., 0]
     raise DataError(
         f"{path} is a colour mask, but masks of class ids are expected here. Convert it once with "
-        "course.classes.encode, or put the folder label_images_semantic of the download in its place."
+        "course.classes.encode, or put the folder label_images_semantic of the download in its place. Of a "
+        "palette PNG (VOC, CVAT, labelme), whose ids are indices into its table of colours, save the indices: "
+        "PIL.Image.fromarray(np.array(PIL.Image.open(path))).save(path)."
     )
 
 

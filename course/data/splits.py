@@ -14,6 +14,12 @@ PARTS = ("train", "validation", "test")
 SALT = "drone-6398-"
 
 
+def check_part(part):
+    """Raise ValueError unless `part` is one of PARTS."""
+    if part not in PARTS:
+        raise ValueError(f"There is no part {part!r}. The parts are {', '.join(PARTS)}.")
+
+
 def part_of(name):
     """The part of the picture called `name`: ``"train"`` (7 in 10), ``"validation"`` (2), ``"test"`` (1)."""
     lot = zlib.crc32(f"{SALT}{name}".encode()) % 10

@@ -6,6 +6,7 @@ lesson teaches on these scenes holds on the photographs too; but a score reached
 score on photographs. How scenes come about is told in :mod:`course.data.scenes`.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ from .scenes.plan import Plan
 
 SIZE = (256, 384)
 SCENES = 60
+ABOUT = "scenes.json"  # which scenes a folder holds
 
 
 def scene(seed, size=SIZE):
@@ -72,11 +74,11 @@ def write(folder, scenes=SCENES, size=SIZE, seed=0, progress=None):
     """Write a dataset of scenes in the Kaggle layout and return its folder.
 
     The dataset appears at `folder` whole or not at all: it is drawn beside it and renamed at
-    the end. Where another process was faster, its dataset is kept.
+    the end. Where the same scenes are there already, or another process was faster, they are kept.
 
     Parameters
     ----------
-    folder : path that does not exist yet
+    folder : path that does not exist yet, or of the same scenes
     scenes : int, how many
     size : (height, width) of every image
     seed : int; datasets of different seeds share no scene
@@ -85,31 +87,39 @@ def write(folder, scenes=SCENES, size=SIZE, seed=0, progress=None):
     Raises
     ------
     FileExistsError
-        If `folder` exists and holds something else.
+        If `folder` exists and holds something else, be it other scenes.
     """
     folder = Path(folder)
-    if _written(folder):
-        return folder
+    about = {"scenes": int(scenes), "size": [int(n) for n in size], "seed": int(seed)}
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        return _same(folder, about)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _fill(aside, scenes, size, seed, progress)
+        (aside / ABOUT).write_text(json.dumps(about))
         aside.chmod(0o755)
         try:
             os.rename(aside, folder)
         except OSError:
-            if not _written(folder):
-                raise FileExistsError(
-                    f"Cannot put the synthetic dataset at {folder}: something else is there. "
-                    "Name a folder that does not exist yet, or remove this one."
-                ) from None
+            return _same(folder, about)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
-def _written(folder):
-    return (folder / "class_dict_seg.csv").is_file()
+def _same(folder, about):
+    """`folder`, if it holds the scenes that were asked for; else FileExistsError."""
+    try:
+        there = json.loads((folder / ABOUT).read_text())
+    except (OSError, ValueError):
+        there = "something else"
+    if there == about:
+        return folder
+    raise FileExistsError(
+        f"Cannot put the synthetic dataset {about} at {folder}: {there} is there. Name a folder that does not "
+        "exist yet, or remove this one."
+    )
 
 
 def _fill(folder, scenes, size, seed, progress):

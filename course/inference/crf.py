@@ -24,6 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from course.inference.logits import softmax
+from course.inference.pictures import check_pictures
 
 CHUNK = 256  # pixels that listen at a time
 
@@ -149,8 +150,8 @@ class DenseCRF:
     def _revise(self, image, logits):
         height, width, classes = logits.shape
         unary = unary_energy(logits, self.ignore).reshape(-1, classes)
-        numbers, first = np.arange(height * width).reshape(height, width), self.stride // 2
-        voters = numbers[first :: self.stride, first :: self.stride].ravel()
+        pixels, first = np.arange(height * width).reshape(height, width), self.stride // 2
+        voters = pixels[first :: self.stride, first :: self.stride].ravel()
         if not len(voters):
             raise ValueError(
                 f"In a picture of {height}×{width} no pixel votes at a stride of {self.stride}. "
@@ -276,11 +277,7 @@ def _gaussian(a, b):
 
 
 def _check(images, logits):
-    if images.ndim not in (3, 4) or images.shape[-1] != 3:
-        raise ValueError(
-            "Pictures have shape (n, height, width, 3), or (height, width, 3) for one; "
-            f"these have {images.shape}."
-        )
+    check_pictures(images)
     if logits.ndim != images.ndim or logits.shape[:-1] != images.shape[:-1]:
         expected = ", ".join(map(str, images.shape[:-1]))
         raise ValueError(

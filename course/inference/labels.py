@@ -4,7 +4,8 @@ import numpy as np
 
 from course import metrics
 from course.classes import NUM_CLASSES, UNLABELED
-from course.inference.logits import logits_of
+from course.inference.logits import logits_of, stride_of
+from course.inference.pictures import check_pictures
 
 
 def predict(model, images, batch_size=8):
@@ -27,17 +28,13 @@ def predict(model, images, batch_size=8):
     Raises
     ------
     ValueError
-        If `images` has another shape, `batch_size` is below 1, or the logits are not of the
-        pictures' size.
+        If `images` has another shape, `batch_size` is below 1, or the logits are nan, not of the
+        pictures' size, or of more than 256 classes.
     """
     images = np.asanyarray(images)
     if images.ndim == 3:
         return predict(model, images[None])[0]
-    if images.ndim != 4 or images.shape[-1] != 3:
-        raise ValueError(
-            "Pictures have shape (n, height, width, 3), or (height, width, 3) for one; "
-            f"these have {images.shape}."
-        )
+    check_pictures(images)
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, but a batch holds at least one picture.")
     masks = np.empty(images.shape[:3], np.uint8)
@@ -50,12 +47,23 @@ def predict(model, images, batch_size=8):
         # Batch by batch: the logits of a whole split would be 24 float32 maps a picture.
         logits = logits_of(model, batch)[: len(masks[rows])]
         if logits.shape[1:3] != images.shape[1:3]:
-            raise ValueError(
-                f"For pictures of {images.shape[1:3]} this network answers {logits.shape[1:3]}: it has no "
-                "padding. predict_tiles labels whole pictures with it."
-            )
+            raise ValueError(_other_size(images.shape[1:3], logits.shape[1:3]))
         masks[rows] = np.argmax(logits, axis=-1)
     return masks
+
+
+def _other_size(size, answer):
+    """What to do about logits of size `answer`, (height, width), for pictures of another."""
+    if stride := stride_of(size, answer):
+        return (
+            f"For pictures of {size} this network answers {answer}, one score every {stride} pixels. Enlarge its "
+            f"last map to the picture: course.layers.upsample(classes, {stride}), or "
+            f"keras.layers.UpSampling2D({stride}, interpolation='bilinear')."
+        )
+    return (
+        f"For pictures of {size} this network answers {answer}: its convolutions have no padding. "
+        "predict_tiles labels whole pictures with such a network, padding='same' makes another of it."
+    )
 
 
 def confusion(model, samples, batch_size=8, ignore=UNLABELED, classes=NUM_CLASSES):
@@ -64,8 +72,13 @@ def confusion(model, samples, batch_size=8, ignore=UNLABELED, classes=NUM_CLASSE
     Returns an int64 array ``(classes, classes)`` for the functions of
     :mod:`course.metrics`; pixels whose truth is `ignore`, an id, several or
     None, are not counted. Errors are :func:`predict`'s, and a ValueError for
-    an id that is none of the `classes`.
+    an id that is none of the `classes` and for `samples` without a picture.
     """
+    if not len(samples):
+        raise ValueError(
+            "There are no pictures in these samples, so there is nothing to score. Of a few pictures, a part "
+            "(samples.split) can be empty."
+        )
     total = np.zeros((classes, classes), np.int64)
     guesses = predict(model, samples.images, batch_size)
     for truth, guess in zip(samples.masks, guesses, strict=True):

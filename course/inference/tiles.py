@@ -8,7 +8,7 @@ Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015
 import numpy as np
 
 from course import environment
-from course.inference.logits import logits_of
+from course.inference.logits import logits_of, stride_of
 
 # A multiple of every stride in the course: the output strides of FCN and U-Nets divide it.
 STRIDE = 32
@@ -45,7 +45,8 @@ def predict_tiles(model, image, tile=512, overlap=128, rim=0, stride=STRIDE):
     Raises
     ------
     ValueError
-        For a picture of another shape, or tiles that do not fit together.
+        For a picture of another shape, tiles that do not fit together, and logits that are nan,
+        coarser than the picture, or of more than 256 classes.
     """
     mask = np.empty(np.shape(image)[:2], np.uint8)
     for top, logits in _strips(model, image, tile, overlap, rim, stride):
@@ -186,6 +187,12 @@ def _answer(shape, tile):
         raise ValueError(
             f"For a tile of {tile} the network answers {tuple(answer)}: neither the whole tile nor "
             "its middle."
+        )
+    if stride := stride_of(tile, answer):
+        raise ValueError(
+            f"For a tile of {tile} the network answers {tuple(answer)}, one score every {stride} pixels, it "
+            f"seems. Enlarge its last map to the picture: course.layers.upsample(classes, {stride}). If it "
+            "has no padding and answers for the middle, take tiles of another size."
         )
     return answer, classes
 

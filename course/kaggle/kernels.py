@@ -6,6 +6,7 @@ Kaggle calls a notebook with its machine a kernel. Each lesson is one of the use
 import contextlib
 import json
 import re
+import shlex
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -214,7 +215,7 @@ def _how_to_go_on(error, lessons, done, run, out):
     command = [hints.command("kaggle", "push"), *(name[:2] for name in names[done:])]
     command += ["--stored"] * run.stored + ["--internet"] * run.internet
     command += [f"--machine {run.machine}"] * (run.machine != folders.GPU)
-    command += [f"--out {out}"] * (str(out) != FOLDER)
+    command += [f"--out {shlex.quote(str(out))}"] * (str(out) != FOLDER)
     return (
         f"Stopped at {names[done]}. {error}\n"
         f"Pushed: {', '.join(names[:done]) or 'none'}. Still to push: {', '.join(names[done:])}. "
