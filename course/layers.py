@@ -36,7 +36,8 @@ class Bilinear(keras.initializers.Initializer):
     """Initialise a ``Conv2DTranspose`` to bilinear interpolation of each channel by itself.
 
     For a kernel of shape ``(size, size, out, in)``: the tent on the diagonal
-    ``out == in``, zero between different channels.
+    ``out == in``, zero between different channels. Called for a kernel of a
+    size that no whole factor has, it raises ValueError.
     """
 
     def __call__(self, shape, dtype=None):

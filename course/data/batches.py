@@ -18,6 +18,7 @@ class Batches(keras.utils.PyDataset):
     ----------
     samples : Samples
     batch_size : int
+        Pictures a batch, at most as many as there are samples.
     augment : callable(image, mask, rng) -> (image, mask), optional
         For example :class:`~course.data.augment.Augmentation`.
     shuffle : bool
@@ -28,6 +29,11 @@ class Batches(keras.utils.PyDataset):
         however many workers fetch them.
     workers : int
         Threads that prepare batches while the device computes.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample, or `batch_size` is below 1.
     """
 
     def __init__(self, samples, batch_size=8, augment=None, shuffle=False, seed=0, workers=2):

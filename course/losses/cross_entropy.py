@@ -80,6 +80,11 @@ class Focal(CrossEntropy):
         The paper's alpha.
     ignore : int or tuple of int, optional
         Pixels with this true id contribute nothing; None counts all.
+
+    Raises
+    ------
+    ValueError
+        For a gamma that is negative or not finite; and as :class:`CrossEntropy`.
     """
 
     def __init__(self, gamma=2.0, class_weights=None, ignore=UNLABELED, name="focal"):

@@ -50,6 +50,12 @@ def deeplab_v1(
         20,505,429 parameters over VGG-16 for 21 classes ("20.5M" in the paper).
         :class:`course.inference.DenseCRF` sharpens what it predicts.
 
+    Raises
+    ------
+    ValueError
+        For a backbone, a width or weights that do not exist: see
+        :func:`course.models.backbones.backbone`.
+
     Notes
     -----
     The trunk's pools have windows of 2×2; those of the authors' network have
@@ -105,6 +111,12 @@ def deeplab_v3(
         ``(batch, height, width, classes)``. 39,638,869 trained parameters over
         a ResNet-50 without biases for 21 classes, as in torchvision.
 
+    Raises
+    ------
+    ValueError
+        For a backbone, a width or weights that do not exist: see
+        :func:`course.models.backbones.backbone`. For another output stride.
+
     Notes
     -----
     Between the pyramid and the scores stands a 3×3 convolution, as in
@@ -147,7 +159,7 @@ def deeplab_v3plus(
     Returns
     -------
     keras.Model
-        As :func:`deeplab_v3`; the logits are enlarged from stride 4.
+        As :func:`deeplab_v3`, and with its errors; the logits are enlarged from stride 4.
     """
     _check(output_stride)
     images = keras.Input((*size, 3), name="images")

@@ -35,6 +35,11 @@ def fcn(stride=8, classes=NUM_CLASSES, size=(None, None)):
         ``(batch, height, width, classes)``. 136,152,917 parameters for
         stride 32 and 21 classes.
 
+    Raises
+    ------
+    ValueError
+        For another stride.
+
     Notes
     -----
     All windows are padded with zeros, so that maps lie straight over the
@@ -57,7 +62,7 @@ def small_fcn(stride=8, classes=NUM_CLASSES, width=16, size=(None, None)):
     The stages, skips and upsampling are :func:`fcn`'s. Eight 3×3
     convolutions instead of thirteen, `width` channels in the first stage
     instead of 64, and one 3×3 convolution of ``16·width`` channels in place
-    of fc6 and fc7. Parameters and result as for :func:`fcn`.
+    of fc6 and fc7. Parameters, result and errors as for :func:`fcn`.
     """
     _check(stride)
     images, x = _pictures(size)

@@ -31,6 +31,8 @@ def inception(x, branches, name, batch_norm=False, rate=1):
         them, and of the 1×1 after the pool.
     name : str
         Of the module; its layers are called ``name_1x1`` and so on.
+    batch_norm : bool
+        Normalise after each convolution, as in Inception v2.
     rate : int
         Distance between neighbouring taps of each window.
 
