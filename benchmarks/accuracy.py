@@ -163,7 +163,7 @@ def main():
             key = ("minutes", "network", "augment", "rate", "seed", "run")
             results.update("accuracy", dataset, scale, about, [row], key)
             print(
-                f"{name:26s} {row['minutes']:7g} {row['rate']:9.2g} {seed:4d} {row['steps']:7d} "
+                f"{name:26s} {row['minutes']:7g} {row['rate']:9.3g} {seed:4d} {row['steps']:7d} "
                 f"{row['mIoU']:6.3f} {row['fwIoU']:6.3f} {row['accuracy']:8.3f} "
                 f"{row['rare IoU']:8.3f}",
                 flush=True,

@@ -1,7 +1,7 @@
 """What the benchmarks share: the scores they take, and how their results are stored.
 
 Most files hold one comparison on one data set at one scale, ``NAME-{synthetic|real}-{scale}.json``:
-a header that says what was measured, then `rows`, one a run.
+a header that says what was measured, then `rows`, one a run. What has no scale has none in its name.
 """
 
 import json
@@ -181,4 +181,6 @@ def read(name, dataset, scale):
 
 
 def _file(name, dataset, scale):
-    return RESULTS / f"{name}-{'synthetic' if dataset.synthetic else 'real'}-{scale.name}.json"
+    parts = [name, "synthetic" if dataset.synthetic else "real"]
+    parts += [scale.name] if scale else []
+    return RESULTS / f"{'-'.join(parts)}.json"

@@ -134,11 +134,11 @@ def checkerboard():
         for title in times.values()
         for short in kernels.values()
     ]
-    found = stored("upsampling-synthetic")["checkerboard"]
-    lines = [
-        [seed, *(score(of[time][kernel]) for time in times for kernel in kernels)]
-        for seed, of in found.items()
-    ]
+    lines = []
+    for row in rows("upsampling-synthetic"):
+        of = row["checkerboard"]
+        scores = (score(of[time][kernel]) for time in times for kernel in kernels)
+        lines.append([row["seed"], *scores])
     return markdown(["seed", *head], lines)
 
 
@@ -475,7 +475,7 @@ def accuracy():
             f"{row['minutes']:g}",
             row["network"],
             f"{row['parameters'] / 1000000.0:.1f} M",
-            f"{row['rate']:.2g}",
+            f"{row['rate']:.3g}",
             row["augment"],
             row["seed"],
             row["steps"] * row["batch"],

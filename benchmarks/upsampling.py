@@ -13,8 +13,7 @@ from types import SimpleNamespace
 
 import keras
 
-from benchmarks import notebook
-from benchmarks.results import RESULTS, machine
+from benchmarks import notebook, results
 from course.notebooks import read
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "07_upsampling.ipynb"
@@ -29,9 +28,8 @@ NETWORKS = {
     "batch norm": (True, 0.0),
     "batch norm + dropout": (True, 0.5),
 }
-
-
 RATE = 0.01  # the lesson's
+LOSSES = "losses every 10 steps"  # pairs: training, held out
 
 
 def functions_of_lesson(rate=RATE):
@@ -46,24 +44,24 @@ def functions_of_lesson(rate=RATE):
 
 def at_rates(rates, seeds):
     """Losses of the plain network and of that with batch normalization, stored by rate."""
-    curves = {"plain": {}, "batch norm": {}}
     for rate in rates:
         lesson = functions_of_lesson(rate)
-        for name, by_rate in curves.items():
+        for name in ("plain", "batch norm"):
             found = lesson.race(*NETWORKS[name], seeds=seeds)[0]
-            by_rate[f"{rate:g}"] = found.round(4).tolist()
+            rows = [
+                {"network": name, "rate": rate, "seed": seed, LOSSES: curve.round(4).tolist()}
+                for seed, curve in zip(seeds, found, strict=True)
+            ]
+            store("upsampling-rates", lesson, rows, ("network", "rate", "seed"))
             for step in (70, 100):
                 training, held = found[:, step // 10].mean(axis=0)
                 print(f"{name:10s} rate {rate:g}, step {step}: {training:.2f}, held out {held:.2f}")
-    store("upsampling-rates", lesson, seeds, {"losses every 10 steps": curves})
 
 
-def store(name, lesson, seeds, found):
-    """Write what was found to the file NAME-{synthetic|real}.json."""
-    about = {"data": lesson.dataset.title, "seeds": seeds, **machine()}
-    kind = "synthetic" if lesson.dataset.synthetic else "real"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}-{kind}.json").write_text(json.dumps(about | found) + "\n")
+def store(name, lesson, rows, run=("seed",)):
+    """Put `rows` in the place of those of the same run in the file NAME-{synthetic|real}.json."""
+    about = {"data": lesson.dataset.title, **results.machine()}
+    results.update(name, lesson.dataset, None, about, rows, run)
 
 
 def checkerboards(lesson, seed):
@@ -107,7 +105,15 @@ def main():
                 f"{name:20s} seed {seed}: training, held out at step 50 {curve[5]}, 100 {curve[10]}; "
                 f"their gap, mean of the last three {gap:.3f}"
             )
-    store("upsampling", lesson, seeds, {"checkerboard": boards, "losses every 10 steps": curves})
+    rows = [
+        {
+            "seed": seed,
+            "checkerboard": boards[seed],
+            LOSSES: {name: by_seed[i] for name, by_seed in curves.items()},
+        }
+        for i, seed in enumerate(seeds)
+    ]
+    store("upsampling", lesson, rows)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks import page, tables
+from benchmarks import difficulty, page, tables
 
 
 def test_the_page_is_what_the_results_say():
@@ -15,6 +15,17 @@ def test_the_page_is_what_the_results_say():
 def test_every_table_has_its_place_on_the_page():
     named = page.BLOCK.findall(page.README.read_text(encoding="utf-8"))
     assert sorted(named) == sorted(tables.TABLES)
+
+
+def test_a_rate_of_the_table_can_be_typed_to_run_its_row_again():
+    lines = [line.split(" | ") for line in tables.accuracy().splitlines()]
+    column = lines[0].index("rate")
+    shown = {float(line[column]) for line in lines[2:]}
+    assert shown == {row["rate"] for row in tables.rows("accuracy-real-laptop")}
+
+
+def test_scenes_are_by_default_those_of_the_page():
+    assert tables.values(tables.rows("difficulty"), "seed") == list(difficulty.SEEDS)
 
 
 def test_every_plot_on_the_page_is_there():
