@@ -23,15 +23,20 @@ SEEDED = {
 }
 
 
-def run(seed):
-    """The names that the lesson's cells leave behind when run with `seed`."""
+def seeded(seed):
+    """The sources of the lesson's code cells by id, with `seed` in the place of its own."""
     cells = {cell.id: cell.source for cell in read(LESSON).cells if cell.cell_type == "code"}
     for cell, places in SEEDED.items():
         for place in places:
             if place not in cells.get(cell, ""):
                 raise ValueError(f"{LESSON.name} no longer has {place} in a cell {cell!r}.")
             cells[cell] = cells[cell].replace(place, place.replace("0", str(seed)))
-    return SimpleNamespace(**notebook.run(cells))
+    return cells
+
+
+def run(seed):
+    """The names that the lesson's cells leave behind when run with `seed`."""
+    return SimpleNamespace(**notebook.run(seeded(seed)))
 
 
 def main():

@@ -29,19 +29,25 @@ from course.classes import UNLABELED
 from course.layers import ResizeLike
 from course.models.backbones import backbone
 from course.models.deeplab import deeplab_v3plus
-from course.models.unet import backbone_unet
-from course.notebooks import read
 
 FEW = 12
 ROUNDS = 21  # epochs over the few; as many steps as the lesson's runs take
 RATE = 4e-3
 WIDTH = 24
-MODELS = {
-    "DeepLabV3+": lambda **options: deeplab_v3plus(
-        "resnet", WIDTH, channels=96, low_channels=24, rates=(2, 4, 6), **options
-    ),
-    "U-Net": lambda **options: backbone_unet("resnet", WIDTH, decoder_width=12, **options),
-}
+MODEL = "DeepLabV3+"  # which of the course's networks :func:`build` builds, for the rows
+
+
+def build(weights, size):
+    """Lesson 12's network over the encoder with these weights ("scenes" or None), for pictures of `size`."""
+    return deeplab_v3plus(
+        "resnet",
+        WIDTH,
+        channels=96,
+        low_channels=24,
+        rates=(2, 4, 6),
+        weights=weights,
+        size=size,
+    )
 
 
 def everything(_layer):
@@ -100,11 +106,11 @@ def freeze(model, frozen):
             layer.trainable = not frozen(layer)
 
 
-def networks(model, start, train, scale, epochs, seed):
+def networks(start, train, scale, epochs, seed):
     """Train in stages; after each, its name, the network, and the seconds that its training took."""
     weights, stages = STARTS[start]
     keras.utils.set_random_seed(seed)
-    network = MODELS[model](weights=weights, size=scale.size)
+    network = build(weights, scale.size)
     for name, share, frozen, rate in stages:
         freeze(network, frozen)
         history = training.fit(
@@ -163,22 +169,21 @@ def label_by_forest(features, train, images, seed):
 def lesson_03(seed=0, **given):
     """The functions that cells of lesson 03 define, by name; they find the names `given`."""
     names = {"np": np, "cv2": cv2, "RandomForestClassifier": RandomForestClassifier, **given}
-    for cell in read(classical.LESSON).cells:
-        if cell.cell_type == "code" and cell.id in LESSON_03:
-            source = cell.source.replace("(0)", f"({seed})").replace("state=0", f"state={seed}")
-            functions = [f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)]
-            exec(compile(ast.Module(functions, []), cell.id, "exec"), names)
+    cells = classical.seeded(seed)
+    for cell in LESSON_03:
+        functions = [f for f in ast.parse(cells[cell]).body if isinstance(f, ast.FunctionDef)]
+        exec(compile(ast.Module(functions, []), cell, "exec"), names)
     return names
 
 
-def runs(method, model, train, validation, rare, scale, seed, epochs):
+def runs(method, train, validation, rare, scale, seed, epochs):
     """Rows of scores of one method: one, or one after each stage of training."""
     if method in STARTS:
-        for name, network, seconds in networks(model, method, train, scale, epochs, seed):
+        for name, network, seconds in networks(method, train, scale, epochs, seed):
             guesses = inference.predict(network, validation.images)
             learned = metrics.pixel_accuracy(inference.confusion(network, train))
             yield (
-                {"model": model, "method": name, "seconds": round(seconds)}
+                {"model": MODEL, "method": name, "seconds": round(seconds)}
                 | results.scores(validation.masks, guesses, rare)
                 | {"training accuracy": round(learned, 4)}
             )
@@ -197,7 +202,6 @@ def main():
     parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
     parser.add_argument("--pictures", nargs="+", type=int, help="12 and all, unless given")
     parser.add_argument("--long", action="store_true", help="as many steps with few as with all")
-    parser.add_argument("--model", choices=MODELS, default="DeepLabV3+")
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     rare = results.rare_classes(train)
@@ -212,7 +216,7 @@ def main():
         if options.long:
             epochs = scale.epochs * (len(train) // scale.batch) // (pictures // scale.batch)
         some = train[:pictures]
-        for row in runs(method, options.model, some, validation, rare, scale, seed, epochs):
+        for row in runs(method, some, validation, rare, scale, seed, epochs):
             row = {"seed": seed, "pictures": pictures} | row
             run = ("pictures", "model", "method", "seed")
             name = "transfer-long" if options.long else "transfer"

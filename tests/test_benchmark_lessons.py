@@ -1,11 +1,23 @@
 """What the benchmarks take out of lessons, and what they put in its place."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import crf, deploy, fcn, patches, transfer, unet, upsampling
+from benchmarks import (
+    classical,
+    crf,
+    deploy,
+    fcn,
+    patches,
+    results,
+    tables,
+    transfer,
+    unet,
+    upsampling,
+)
 from course.models.fcn import small_fcn
 from course.notebooks import read
 from tests.models import randomise
@@ -26,6 +38,34 @@ def test_cells_and_rate_of_the_lesson_on_upsampling_are_there():
     cells = code(upsampling.LESSON)
     assert set(upsampling.CELLS) <= set(cells)
     assert cells["race"].count(f"learning_rate = {upsampling.RATE}") == 1
+
+
+def test_the_lesson_without_networks_is_run_with_another_seed_or_not_at_all(monkeypatch):
+    label = transfer.lesson_03(7)["learn_groups"]
+    assert 7 in label.__code__.co_consts
+    monkeypatch.setitem(classical.SEEDED, "forest", ("random_state=5",))
+    for run in (classical.run, transfer.lesson_03):
+        with pytest.raises(ValueError, match="no longer has random_state=5"):
+            run(7)
+
+
+def test_the_encoder_is_tried_in_one_network_alone(monkeypatch):
+    monkeypatch.setattr(transfer.results, "prepare", lambda: pytest.fail("it went on"))
+    monkeypatch.setattr("sys.argv", ["transfer", "--model", "U-Net"])
+    with pytest.raises(SystemExit):  # its rows would mix with those of DeepLabV3+
+        transfer.main()
+    for name in ("transfer-synthetic-smoke", "transfer-real-smoke"):
+        assert {row["model"] for row in tables.rows(name)} == {transfer.MODEL, "none"}
+
+
+def test_a_seed_of_the_lesson_on_upsampling_leaves_the_others_stored(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    lesson = SimpleNamespace(dataset=SimpleNamespace(title="scenes", synthetic=True))
+    for seeds, value in (([0, 1], 0.5), ([1], 0.25)):
+        rows = [{"seed": seed, "checkerboard": value} for seed in seeds]
+        upsampling.store("upsampling", lesson, rows)
+    stored = json.loads((tmp_path / "upsampling-synthetic.json").read_text(encoding="utf-8"))
+    assert [(r["seed"], r["checkerboard"]) for r in stored["rows"]] == [(0, 0.5), (1, 0.25)]
 
 
 def test_an_fcn_begins_with_the_layers_of_another():
@@ -49,7 +89,7 @@ def test_rules_read_filters_and_maps_of_the_encoder():
 
 
 def test_early_stages_of_the_encoder_are_frozen_and_no_others():
-    network = transfer.MODELS["DeepLabV3+"](weights=None, size=(32, 32))
+    network = transfer.build(weights=None, size=(32, 32))
     transfer.freeze(network, transfer.early_stages)
     stages = {n: network.get_layer(f"stage{n}_block1_conv1").trainable for n in (2, 3, 4, 5)}
     assert stages == {2: False, 3: False, 4: True, 5: True}
