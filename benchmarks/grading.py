@@ -7,7 +7,7 @@
 One class is graded three times in one run: its cells in bare kernels, one fresh kernel a submission
 as nbval starts it; by the grader with its kernel server; by the grader with a server that has
 imported nothing. Then a class of 300 is graded in a process that is killed -9 three times on the
-way; each submission must have one row at the end.
+way; each submission must have one row at the end. With ``--class 0`` the stored result of that stays.
 """
 
 import argparse
@@ -41,14 +41,27 @@ def main():
     assignments = author.find()
     name = next(n for n in assignments if n.startswith(options.lesson))
     with tempfile.TemporaryDirectory() as folder:
-        record = results.machine() | speed(
-            assignments[name], options.submissions, Path(folder) / "speed"
-        )
-        if options.size:
-            record |= killed(options.size, options.kills, Path(folder) / "killed")
+        folder = Path(folder)
+        fast = speed(assignments[name], options.submissions, folder / "speed")
+        of_class = killed(options.size, options.kills, folder / "killed") if options.size else None
+    print(store(fast, of_class))
+
+
+def store(fast, of_class=None):
+    """Write what :func:`speed` and :func:`killed` found, each with the commit and command of its run.
+
+    Without a class, the one that is stored stays. Returns the text of the file.
+    """
+    file, key = results.RESULTS / "grading.json", "a class, the grader killed"
+    record = results.machine() | fast
+    if of_class:
+        record[key] = results.machine() | of_class
+    elif file.exists() and key in (older := json.loads(file.read_text(encoding="utf-8"))):
+        record[key] = older[key]
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (results.RESULTS / "grading.json").write_text(text, encoding="utf-8")
-    print(text)
+    results.RESULTS.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return text
 
 
 def hand_in(assignment, folder, students):

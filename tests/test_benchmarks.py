@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import lessons, results, showdown
+from benchmarks import grading, lessons, results, showdown, tables
 from course.data import Samples
 from course.training import History
 
@@ -129,6 +129,22 @@ def test_an_update_of_a_seed_replaces_all_its_rows_and_keeps_their_order(folder)
         results.update("some", SCENES, TINY, {}, fresh)
     stored = json.loads((folder / "some-synthetic-tiny.json").read_text(encoding="utf-8"))
     assert stored["rows"] == rows(0, "plain", "Dice") + rows(1, "plain")
+
+
+def test_the_stored_class_that_was_graded_keeps_its_own_commit(folder, monkeypatch):
+    grading.store({"assignment": "02"}, {"class": 300})
+    monkeypatch.setattr(results, "commit", lambda: "def")
+    grading.store({"assignment": "08"})
+    stored = json.loads((folder / "grading.json").read_text(encoding="utf-8"))
+    assert (stored["commit"], stored["assignment"]) == ("def", "08")
+    of_class = stored["a class, the grader killed"]
+    assert (of_class["commit"], of_class["class"]) == ("abc", 300)
+
+
+def test_no_class_is_stored_under_the_command_of_another_run():
+    stored = tables.stored("grading")
+    assert "class" not in stored
+    assert stored["a class, the grader killed"]["class"] == 300
 
 
 def test_the_real_data_has_a_file_of_its_own(folder):
