@@ -1,7 +1,8 @@
 """Losses and crops for rare classes, as lesson 09 compares them: ``python -m benchmarks.imbalance [SEED …]``.
 
 For each seed, one FCN-8s is trained with plain cross-entropy. From its weights each way to serve rare
-classes then goes on for the same number of steps, plain cross-entropy among them. Works on the data
+classes then goes on for the same number of steps, plain cross-entropy among them; crops have half the
+height and width, so in as many steps the network sees a quarter of the pixels. Works on the data
 and at the scale that a lesson would (COURSE_DATA, COURSE_SCALE). A seed's rows replace those that the
 results hold of it already, so seeds may be run one by one.
 """
@@ -101,7 +102,7 @@ def main():
     options = parser.parse_args()
     dataset, scale, train, validation = results.prepare()
     about = results.about(dataset, scale, train, validation)
-    about |= {"rare classes": len(results.rare_classes(train))}
+    about |= {"rare classes": results.rare_classes(train)}
     print(f"seed  {'way':36s}   mIoU  accuracy  class acc.  rare IoU  boundary F  seconds")
     for seed in options.seeds:
         rows = []

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import grading, lessons, results, showdown, tables
+from benchmarks import grading, imbalance, lessons, results, showdown, tables
 from course.data import Samples
 from course.training import History
 
@@ -62,6 +62,23 @@ def test_rare_are_less_than_one_labelled_training_pixel_in_a_hundred():
     assert results.rare_classes(train) == [6]
     masks[0, 20, 0] = 1  # 2 of 201
     assert results.rare_classes(train) == [5, 6]
+
+
+def test_rare_classes_are_stored_as_ids(monkeypatch):
+    masks = np.ones((1, 20, 30), np.uint8)
+    masks[0, 0, 0] = 6
+    samples = Samples(("a",), np.zeros((*masks.shape, 3), np.uint8), masks)
+    dataset = SimpleNamespace(title="scenes", synthetic=True)
+    headers = []
+    monkeypatch.setattr(results, "prepare", lambda: (dataset, TINY, samples, samples))
+    monkeypatch.setattr(results, "update", lambda *args: headers.append(args[3]))
+    monkeypatch.setattr(imbalance, "rows_of", lambda *args: [])
+    monkeypatch.setattr("sys.argv", ["imbalance", "0"])
+    imbalance.main()
+    assert [about["rare classes"] for about in headers] == [[6]]
+    for file in results.RESULTS.glob("*.json"):
+        about = tables.stored(file.stem)
+        assert isinstance(about.get("rare classes", []), list), file.name
 
 
 def test_a_stored_race_is_run_again_with_its_epochs_and_costs(folder):
