@@ -1,8 +1,11 @@
 """What the benchmarks take out of lessons, and what they put in its place."""
 
+import ast
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,11 +21,14 @@ from benchmarks import (
     unet,
     upsampling,
 )
+from course import inference
+from course.data import Samples
 from course.models.fcn import small_fcn
 from course.notebooks import read
 from tests.models import randomise
 
 pytestmark = pytest.mark.slow
+LESSON_13 = Path(deploy.__file__).parents[1] / "notebooks" / "13_full_resolution.ipynb"
 
 
 def code(lesson):
@@ -111,12 +117,66 @@ def test_distances_to_the_seams_of_tiles():
     assert (distance[0, 0], distance[20, 96]) == (63, 31)
 
 
+def test_pixels_are_near_a_seam_or_far_from_it_only_where_tiles_touch(monkeypatch):
+    masks = np.ones((2, 128, 192), np.uint8)
+    validation = Samples(("a", "b"), np.zeros((*masks.shape, 3), np.uint8), masks)
+    spoilt = masks[0].copy()
+    spoilt[:, 60:64] = 2  # four columns beside a seam, from top to bottom
+
+    def in_tiles(model, image, tile, overlap):
+        return spoilt
+
+    monkeypatch.setattr(unet.inference, "predict", lambda model, images: masks)
+    monkeypatch.setattr(unet.inference, "predict_tiles", in_tiles)
+    model = unet.small_unet(2, size=(128, 192))
+    touching, overlapping = unet.in_tiles(model, SimpleNamespace(width=2), validation)
+    assert touching["changed"] == round(4 / 192, 4)
+    assert (touching["changed far"], touching["changed near"] > 4 / 192) == (0, True)
+    assert not {"changed near", "changed far"} & set(overlapping)
+    for row in tables.rows("unet-seams-synthetic-smoke"):
+        assert ("changed far" in row) == (row["overlap"] == 0)
+
+
 @pytest.fixture
 def small_photograph(monkeypatch):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (64, 96, 3)).astype(np.uint8)
     truth = rng.integers(1, 24, (64, 96)).astype(np.uint8)
     monkeypatch.setattr(deploy, "photograph", lambda: (picture, truth))
+
+
+def test_the_large_scene_is_labelled_as_the_lesson_labels_it():
+    """By the lesson's own function: a network that depends on where its tile ends would show a difference."""
+    rng = np.random.default_rng(0)
+    picture = cv2.resize(rng.integers(0, 256, (80, 120, 3)).astype(np.uint8), (1500, 1000))
+    model = of_frames(lambda tiles: tiles - tiles.mean(axis=(1, 2), keepdims=True))
+    names = {"cv2": cv2, "inference": inference, "model": model, "photograph": picture}
+    names["truth"] = np.zeros((500, 750), np.uint8)
+    cells = code(LESSON_13)
+    (function,) = (
+        node for node in ast.parse(cells["resolution"]).body if isinstance(node, ast.FunctionDef)
+    )
+    exec(compile(ast.Module([function], []), "resolution", "exec"), names)
+    for height in (600, 1000):
+        theirs = names["at_height"](height)
+        ours = deploy.label_at(height, model, picture, (500, 750))
+        assert len(np.unique(theirs)) == 3
+        np.testing.assert_array_equal(ours, theirs)
+    assert "cv2.resize(picture, (6000, 4000), interpolation=cv2.INTER_CUBIC)" in cells["photograph"]
+    assert "tile=512, overlap=64" in cells["large"]  # at its full height
+
+
+def test_the_large_scene_is_enlarged_as_the_lesson_enlarges_it(small_photograph, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        deploy, "label_at", lambda *args: seen.append(args) or deploy.photograph()[1]
+    )
+    (row,) = deploy.at_heights("a network", heights=(128,), size=(128, 192))
+    (height, model, picture, size), (drawn, truth) = seen[0], deploy.photograph()
+    assert (height, model, size) == (128, "a network", truth.shape)
+    enlarged = cv2.resize(drawn, (192, 128), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(picture, enlarged)
+    assert (row["what"], row["mIoU"]) == ("a scene 128 high", 1)
 
 
 def of_frames(function):
