@@ -137,8 +137,11 @@ def scores(model, validation, scale):
     yield row("one pass", whole)
     for name, (tile, overlap, rim) in TILINGS.items():
         guesses = labels(tiled(model, tile, overlap, rim), validation)
-        cuts = round(float(edges(guesses, tile) / edges(whole, tile)), 3)
-        yield {**row(f"tiles of {name}", guesses), "edges at cuts": cuts}
+        found = row(f"tiles of {name}", guesses)
+        if columns := cuts(whole.shape[2], tile, overlap, rim):
+            share = edges(guesses, columns) / edges(whole, columns)
+            found["edges at cuts"] = round(float(share), 3)
+        yield found
     for name, views in {
         "flips": inference.augmented(model),
         "scales": inference.augmented(model, flips=False, scales=(0.75, 1, 1.25)),
@@ -177,9 +180,18 @@ def labels(function, validation):
     return np.stack([function(image) for image in validation.images])
 
 
-def edges(masks, tile):
-    """How often the label changes from the last column of a tile to the first of the next."""
-    return (masks[:, :, tile::tile] != masks[:, :, tile - 1 : -1 : tile]).mean()
+def cuts(width, tile, overlap, rim):
+    """The columns at which one tile takes over from another at once; none where tiles fade into each other."""
+    owner = np.full(width, -1)  # the tile that alone answers for a column
+    for number, (start, window) in enumerate(inference.windows(width, tile, overlap, rim)):
+        owner[start : start + tile][window[: width - start] == 1] = number
+    before, after = owner[:-1], owner[1:]
+    return (np.flatnonzero((before != after) & (before >= 0) & (after >= 0)) + 1).tolist()
+
+
+def edges(masks, columns):
+    """How often the label changes from the column before to each of `columns`."""
+    return (masks[:, :, columns] != masks[:, :, np.subtract(columns, 1)]).mean()
 
 
 @functools.cache

@@ -145,6 +145,52 @@ def small_photograph(monkeypatch):
     monkeypatch.setattr(deploy, "photograph", lambda: (picture, truth))
 
 
+@pytest.mark.parametrize(
+    ("tiling", "columns"),
+    [
+        ((64, 0, 0), [64, 128, 192, 256, 320]),
+        ((64, 32, 0), []),
+        ((128, 0, 0), [128, 256]),
+        ((128, 64, 0), []),
+        ((128, 64, 32), [96, 160, 224, 288]),
+    ],
+)
+def test_cuts_are_where_one_tile_takes_over_from_another(tiling, columns):
+    """A network that answers each tile with a class of its own shows where its labels end."""
+    assert deploy.cuts(384, *tiling) == columns
+    classes = iter(range(100))
+
+    def one_class_a_tile(tiles):
+        return np.broadcast_to(np.eye(100, dtype="float32")[next(classes)], (*tiles.shape[:3], 100))
+
+    picture = np.zeros((tiling[0], 384, 3), np.uint8)
+    mask = inference.predict_tiles(of_frames(one_class_a_tile), picture, *tiling)
+    if columns:
+        assert (np.flatnonzero(np.diff(mask[0])) + 1).tolist() == columns
+        assert deploy.edges(mask[None], columns) == 1
+
+
+def test_edges_are_counted_at_cuts_and_not_counted_where_there_are_none(monkeypatch):
+    assert deploy.cuts(576, 128, 0, 0) == [
+        128,
+        256,
+        384,
+    ]  # the fourth tile shares half with the last
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (1, 128, 384, 3)).astype(np.uint8)
+    masks = rng.integers(1, 24, images.shape[:3]).astype(np.uint8)
+    model = of_frames(lambda images: images.astype("float32"))  # of single pixels: no seams
+    monkeypatch.setattr(
+        deploy.inference, "augmented", lambda model, **options: model.predict_on_batch
+    )
+    monkeypatch.setattr(deploy.environment, "backend", lambda: "another")
+    monkeypatch.setattr(deploy, "at_heights", lambda model: [])
+    rows = {row["what"]: row for row in deploy.scores(model, Samples(("a",), images, masks), None)}
+    counted = {name: row["edges at cuts"] for name, row in rows.items() if "edges at cuts" in row}
+    hard = ("64, no overlap", "128, no overlap", "128, overlap 64, rim 32")
+    assert counted == {f"tiles of {name}": 1 for name in hard}
+
+
 def test_the_large_scene_is_labelled_as_the_lesson_labels_it():
     """By the lesson's own function: a network that depends on where its tile ends would show a difference."""
     rng = np.random.default_rng(0)
