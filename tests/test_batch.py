@@ -336,6 +336,28 @@ def test_the_resubmission_counts(authors, tmp_path):
     assert len(notes) == 2
 
 
+def lesson(path):
+    """A notebook that holds no task, whatever it is called."""
+    path.write_text(batches.notebook([{"cell_type": "code", "metadata": {}, "source": "1"}]))
+
+
+def test_a_lesson_of_the_same_name_takes_no_points(authors, tmp_path):
+    exercise = hand_in(tmp_path / "s", "ada", name="08_unet (1)")
+    lesson(exercise.with_name("08_unet.ipynb"))
+    note = (
+        "08_unet.ipynb was handed in too. It holds none of the tasks, so 08_unet (1).ipynb counts."
+    )
+    assert rows(tmp_path / "s", authors, tmp_path) == {("ada", "08_unet"): (1, [note])}
+
+
+def test_a_lesson_alone_is_told_apart(authors, tmp_path):
+    lesson(hand_in(tmp_path / "s", "ada"))
+    grade = functools.partial(batches.result, author_folder=authors)
+    (found,) = run(tmp_path / "s", authors, tmp_path / "out", grade)
+    (note,) = found["notes"]
+    assert note.startswith("08_unet.ipynb holds none of the tasks. Is it the lesson of the same")
+
+
 def test_the_notebook_of_one_assignment_in_the_folder_of_another(authors, tmp_path):
     wrong = tmp_path / "s/ada/08_unet/08_unet.ipynb"
     hand_in(tmp_path / "s", "ada", "07_losses").rename(tmp_path / "x.ipynb")

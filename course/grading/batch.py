@@ -112,24 +112,31 @@ def part_of(student, assignment, parts):
 
 
 class _Candidate(NamedTuple):
-    """A submission that has been looked at: which assignment it answers, what is wrong with it."""
+    """A submission that has been looked at: which assignment it answers, what is wrong with it.
+
+    `has_tasks` is whether it holds a cell of one of that assignment's tasks.
+    """
 
     submission: Submission
     assignment: str
     digest: str
     problem: str
+    has_tasks: bool = False
 
     def rank(self):
         """The one that counts sorts first."""
         it = self.submission
-        return bool(self.problem), -it.again, it.notebook != self.assignment, it.notebook, it.place
+        # Lessons have the names of their exercises, so tasks count for more than a name.
+        worse = bool(self.problem), not self.has_tasks
+        return *worse, -it.again, it.notebook != self.assignment, it.notebook, it.place
 
 
 def plan(submissions, author, key):
     """A Job for each student and assignment, and for every file that belongs to no assignment.
 
-    Where a student handed in an assignment more than once, one file counts: the one that the LMS
-    numbers highest, else the one that is named as the assignment. The job's notes name the others.
+    Where a student handed in an assignment more than once, one file that holds tasks of it counts:
+    the one that the LMS numbers highest, else the one that is named as the assignment. The job's
+    notes name the others.
     """
     ids = {name: [cell.name for cell in it.solutions] for name, it in author.items()}
     groups, jobs = {}, {}
@@ -156,14 +163,16 @@ def _look(submission, ids):
     try:
         data = read(submission)
         digest = hashlib.sha256(data).hexdigest()
-        assignment = assignment_of(read_cells(data), ids, hint)
+        cells = read_cells(data)
     except NotANotebook as error:
         return _Candidate(submission, hint, digest, str(error))
+    assignment = assignment_of(cells, ids, hint)
+    has_tasks = any(cell.grade_id in ids.get(assignment, ()) for cell in cells)
     unknown = (
         f"{submission.notebook}.ipynb holds none of the tasks of {', '.join(sorted(ids))}. "
         "Was the notebook that was handed out handed in?"
     )
-    return _Candidate(submission, assignment, digest, "" if assignment else unknown)
+    return _Candidate(submission, assignment, digest, "" if assignment else unknown, has_tasks)
 
 
 def _file(candidate):
@@ -174,13 +183,25 @@ def _file(candidate):
 def _notes(assignment, group):
     first, *rest = group
     hint = first.submission.assignment
-    notes = [
-        f"{_file(other)} was handed in too. {other.problem or f'{_file(first)} counts.'}"
-        for other in rest
-    ]
+    notes = [f"{_file(other)} was handed in too. {_why_not(other, first)}" for other in rest]
+    if not (first.problem or first.has_tasks):
+        lesson = (
+            f"{_file(first)} holds none of the tasks. Is it the lesson of the same name? The exercise "
+            "counts, in the notebook that was handed out."
+        )
+        notes.insert(0, lesson)
     if hint not in ("", assignment):
         notes.append(f"{_file(first)}, handed in for {hint}, holds the tasks of {assignment}.")
     return notes
+
+
+def _why_not(other, first):
+    """Why the file that is `first` counts, and not this one."""
+    if other.problem:
+        return other.problem
+    if first.has_tasks and not other.has_tasks:
+        return f"It holds none of the tasks, so {_file(first)} counts."
+    return f"{_file(first)} counts."
 
 
 def _add(jobs, name, candidate, author, key, notes=()):
