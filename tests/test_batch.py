@@ -4,6 +4,7 @@ import argparse
 import functools
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -789,6 +790,31 @@ def test_nothing_to_grade():
         command.run(parse())
     with pytest.raises(ValueError, match="--merge grades nothing"):
         command.run(parse("work", "--merge", "a"))
+
+
+def test_the_command_says_what_to_name_instead(authors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for student in ("ada", "bob"):
+        path = hand_in(tmp_path, "x").rename(tmp_path / f"{student}.ipynb")
+        path.rename(tmp_path / "x" / path.name)
+    (tmp_path / "x/08_unet").rmdir()
+    (tmp_path / "x").rename(tmp_path / "08_unet")
+    Path("my class").mkdir()
+    Path("08_unet").rename("my class/08_unet")
+    given = ("--author", str(authors), "--shard", "1/2", "--sandbox", "none")
+    with pytest.raises(ValueError, match="not of students") as raised:
+        command.run(parse("my class", *given))
+    words = shlex.split(str(raised.value).split("\n")[-1])
+    assert words[1:5] == ["-m", "course", "grade", "my class/08_unet"]
+    assert vars(parse(*words[4:])) == vars(parse("my class/08_unet", *given))
+    assert not Path("graded").exists()
+
+    subprocess.run([sys.executable, "-m", "zipfile", "-c", "hw.zip", "my class"], check=True)
+    with pytest.raises(ValueError, match="one student, but there seem to be several") as raised:
+        command.run(parse("hw.zip", *given))
+    unpack, again = str(raised.value).split("\n")[1:]
+    subprocess.run(shlex.split(unpack), check=True)
+    assert Path(shlex.split(again)[4], "ada.ipynb").is_file()
 
 
 def test_the_command_merges(handed_in, authors, tmp_path, capsys):

@@ -15,6 +15,7 @@ from course.grading import submissions
 from course.grading.submissions import (
     Cell,
     NotANotebook,
+    WrongFolder,
     assignment_of,
     file_name,
     find,
@@ -126,6 +127,12 @@ def test_a_student_without_a_notebook_is_not_lost(tmp_path):
         ("ada_08_unet-Copy1.ipynb", ("ada", "ada_08_unet-Copy1", "08_unet")),
         ("ada_08_unet.ipynb.json", ("ada", "ada_08_unet", "08_unet")),
         ("ada-1.ipynb", ("ada-1", "ada-1", "")),
+        ("ada (1).ipynb", ("ada", "ada (1)", "")),
+        ("ada-Copy1.ipynb", ("ada", "ada-Copy1", "")),
+        ("(1).ipynb", ("(1)", "(1)", "")),
+        ("08_unet (1).ipynb", ("folder", "08_unet (1)", "08_unet")),
+        ("08_unet-Copy1.ipynb", ("folder", "08_unet-Copy1", "08_unet")),
+        ("08_unet_ada (1).ipynb", ("ada", "08_unet_ada (1)", "08_unet")),
         ("s_12_08_unet.ipynb", ("s_12", "s_12_08_unet", "08_unet")),
         ("08_unet.ipynb", ("folder", "08_unet", "08_unet")),
         ("ada_09_other.ipynb", ("ada_09_other", "ada_09_other", "")),
@@ -249,6 +256,99 @@ def test_the_students_of_clones(folder, names, students, tmp_path):
 def test_one_clone(tmp_path):
     lay(tmp_path / "ada", "notebooks/exercises/08_unet.ipynb", "notebooks/08_unet.ipynb")
     assert seen(tmp_path / "ada") == [("ada", "08_unet", "08_unet")]
+
+
+def instead(path, assignments=ASSIGNMENTS):
+    """What to name instead of `path`, and where to unpack it before, seen from its own folder."""
+    with pytest.raises(WrongFolder) as raised:
+        find(path, assignments)
+    here, error = path.parent, raised.value
+    unpack = error.unpack and (error.unpack[0].name, str(error.unpack[1].relative_to(here)))
+    return [str(place.relative_to(here)) for place in error.instead], unpack, str(error)
+
+
+def test_a_folder_for_each_assignment_is_refused(tmp_path):
+    lay(tmp_path, "s/08_unet/ada.ipynb", "s/08_unet/bob.ipynb", "s/07-losses/ada/07_losses.ipynb")
+    folders, _, said = instead(tmp_path / "s")
+    assert folders == ["s/07-losses", "s/08_unet"]
+    assert "names of assignments (07-losses, 08_unet), not of students" in said
+    for folder, students in zip(folders, (["ada"], ["ada", "bob"]), strict=True):
+        assert [row[0] for row in seen(tmp_path / folder)] == students
+    lay(tmp_path, "s/cid.ipynb")
+    assert "There are other submissions in" in instead(tmp_path / "s")[2]
+
+
+def test_the_folder_of_one_student_is_refused(tmp_path):
+    lay(tmp_path, "submitted/ada/08_unet/08_unet.ipynb", "submitted/ada/07_losses/07_losses.ipynb")
+    folders, unpack, said = instead(tmp_path / "submitted/ada")
+    assert (folders, unpack) == (["."], None)  # seen from it, which is submitted/
+    assert "name the folder around that student's" in said
+    pack(tmp_path / "ada.zip", "08_unet/08_unet.ipynb")
+    assert instead(tmp_path / "ada.zip")[:2] == (["ada"], ("ada.zip", "ada/ada"))
+
+
+WRAPPED = [
+    ["hw1/ada.ipynb", "hw1/bob.ipynb"],
+    ["hw1/ada_08_unet.ipynb", "hw1/bob_08_unet.ipynb"],
+    ["hw1/ada/08_unet/08_unet.ipynb", "hw1/bob/08_unet/08_unet.ipynb"],
+    ["hw1/ada/work.ipynb", "hw1/bob/work.ipynb"],
+    ["hw1/w-ada/.git/HEAD", "hw1/w-ada/08_unet.ipynb", "hw1/w-bob/08_unet.ipynb"],
+    [
+        f"hw1/{student}_{n}_assignsubmission_file_/08_unet.ipynb"
+        for n, student in ((1, "A"), (2, "B"))
+    ],
+    ["hw1/ada_1_111_08_unet.ipynb", "hw1/bob_2_112_08_unet.ipynb"],
+    ["hw1/more/ada.ipynb", "hw1/more/bob.ipynb"],
+    ["hw1/08_unet/ada.ipynb", "hw1/08_unet/bob.ipynb"],
+    ["hw1/submitted/ada/08_unet/08_unet.ipynb", "hw1/submitted/bob/08_unet/08_unet.ipynb"],
+]
+
+
+@pytest.mark.parametrize("names", WRAPPED)
+def test_a_folder_around_the_class_is_refused(names, tmp_path):
+    lay(tmp_path / "s", *names, "README.md")
+    folders, unpack, said = instead(tmp_path / "s")
+    assert (len(folders), unpack) == (1, None)
+    assert "would be taken for one student" in said
+    assert len(seen(tmp_path / folders[0])) == 2
+
+    path = pack(tmp_path / "hw1.zip", *names, "__MACOSX/hw1/._ada.ipynb")
+    if "submitted" in names[0]:
+        assert [row[0] for row in seen(path)] == ["ada", "bob"]
+        return
+    folders, unpack, _ = instead(path)
+    assert unpack == ("hw1.zip", "hw1")
+    with zipfile.ZipFile(path) as file:
+        file.extractall(tmp_path / "hw1")
+    assert len(seen(tmp_path / folders[0])) == 2
+    assert instead(path)[1] == ("hw1.zip", "hw1-unpacked")  # what is there is not overwritten
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["ada/08_unet/08_unet.ipynb", "ada/08_unet/08_unet (1).ipynb", "ada/08_unet/first.ipynb"],
+        ["ada/08_unet.ipynb", "ada/08_unet-Copy1.ipynb", "ada/old/08_unet.ipynb"],
+        ["ada/work/08_unet.ipynb", "ada/work/08_unet (1).ipynb"],
+        ["ada/part1/work.ipynb", "ada/08_unet/08_unet.ipynb", "ada/07_losses/07_losses.ipynb"],
+    ],
+)
+def test_the_only_student_may_hand_in_copies(names, tmp_path):
+    assert {row[0] for row in seen(lay(tmp_path, *names))} == {"ada"}
+
+
+def test_the_only_student_may_hand_in_several_assignments(tmp_path):
+    lay(tmp_path, "ada/first.ipynb")
+    lay(tmp_path, "ada/second.ipynb", data=a_notebook(a_cell("loss-1")))
+    lay(tmp_path, "ada/third.ipynb", data=b"no notebook")
+    assert {row[0] for row in seen(tmp_path)} == {"ada"}
+
+
+def test_nbgraders_course_in_a_zip(tmp_path):
+    names = [f"{top}/08_unet/08_unet.ipynb" for top in ("source", "release", "submitted/ada")]
+    for folder in ("", "course101/"):
+        path = pack(tmp_path / "c.zip", *(folder + name for name in names), f"{folder}submitted/")
+        assert seen(path) == [("ada", "08_unet", "08_unet")]
 
 
 def test_submissions_that_are_not_there(tmp_path):

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -68,8 +69,12 @@ def run(options):
         from .box import NOT_LINUX
 
         raise ValueError(NOT_LINUX)
+    from .submissions import WrongFolder
+
     try:
         results = _results(options)
+    except WrongFolder as error:
+        raise ValueError("\n  ".join([str(error), *_instead(error, options)])) from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -105,6 +110,34 @@ def faults(results):
             "notebook has. Is --author the right folder?"
         )
     return lines
+
+
+def _instead(error, options):
+    """The commands to paste after a WrongFolder."""
+    lines = []
+    if error.unpack:
+        python = hints.command().removesuffix(" -m course")
+        lines.append(" ".join([python, "-m zipfile -e", *map(_quoted, error.unpack)]))
+    return lines + [_again(options, folder) for folder in error.instead]
+
+
+def _again(options, submissions):
+    """The command as it was given, but with other SUBMISSIONS."""
+    if submissions.is_relative_to(Path.cwd()):
+        submissions = submissions.relative_to(Path.cwd())
+    given = {name: getattr(options, name) for name in ("author", "out", "workers", "key")}
+    if options.sandbox != "auto":
+        given["sandbox"] = options.sandbox
+    if options.shard != (1, 1):
+        given["shard"] = "{}/{}".format(*options.shard)
+    words = [f"--{name} {_quoted(value)}" for name, value in given.items() if value is not None]
+    return hints.command("grade", _quoted(submissions), *words)
+
+
+def _quoted(text):
+    from .submissions import printable
+
+    return printable(shlex.quote(str(text)))
 
 
 def _results(options):

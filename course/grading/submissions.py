@@ -54,6 +54,18 @@ class NotANotebook(ValueError):
     """What a student handed in cannot be read; the message says why and what to do."""
 
 
+class WrongFolder(ValueError):
+    """What was named as SUBMISSIONS would be taken for the work of others than whose it is.
+
+    instead  paths to name instead, each by itself
+    unpack   (zip, folder) to unpack it to before that, None if there is no zip
+    """
+
+    def __init__(self, message, instead, unpack=None):
+        super().__init__(message)
+        self.instead, self.unpack = instead, unpack
+
+
 class Submission(NamedTuple):
     """One notebook that a student handed in, or the place where it should be.
 
@@ -163,6 +175,8 @@ def find(path, assignments=()):
     ------
     FileNotFoundError, ValueError
         If `path` itself is nothing of that kind, or holds nothing.
+    WrongFolder
+        If a class would pass for one student, or an assignment for a student.
     """
     path, assignments = Path(path), sorted(assignments, key=len, reverse=True)
     if not path.exists():
@@ -172,6 +186,8 @@ def find(path, assignments=()):
         )
     entries = _entries(path)
     owners = _owners(entries, path, assignments)
+    _refuse_assignments(path, owners, assignments)
+    _refuse_class_in_a_folder(path, owners, assignments)
     found = [
         submission
         for (student, kind), files in owners.items()
@@ -198,10 +214,21 @@ def _entries(path):
         return entries
     if NOTEBOOK.search(path.name):
         return [_file_entry((_text(path.name),), path)]
-    entries = list(_zip_entries(path))
-    if {entry.parts[0] for entry in entries} == {"submitted"}:
-        entries = [entry._replace(parts=entry.parts[1:]) for entry in entries]
-    return [entry for entry in entries if entry.parts]
+    return _below_submitted(list(_zip_entries(path)))
+
+
+def _below_submitted(entries):
+    """Of nbgrader's tree in a zip what lies in submitted/, which may lie in the course's folder."""
+    tops = {entry.parts[0] for entry in entries}
+    for depth in (1, 2) if len(tops) == 1 else (1,):
+        inside = [
+            entry._replace(parts=entry.parts[depth:])
+            for entry in entries
+            if len(entry.parts) > depth and entry.parts[depth - 1] == "submitted"
+        ]
+        if inside:
+            return inside
+    return entries
 
 
 def _folder_entries(folder):
@@ -361,6 +388,90 @@ def _owner(entry, home, clones, assignments):
     return None  # a README
 
 
+def _refuse_assignments(path, owners, assignments):
+    """Refuse a folder for each assignment where one for each student is expected."""
+    named, others, all_their_own = {}, False, True
+    for (student, layout), entries in owners.items():
+        books = [entry for entry in entries if NOTEBOOK.search(entry.name)]
+        if layout != "tree" or not _names_one(student, assignments):
+            others = others or bool(books)
+        elif books:
+            named[student] = books[0]
+            all_their_own &= all(
+                len(book.parts) == 1 and not _flat_student(book.name, assignments) for book in books
+            )
+    if not named:
+        return
+    names = ", ".join(map(printable, sorted(named)))
+    says = f"The folders in {path} have the names of assignments ({names}), not of students. "
+    if all_their_own:  # submitted/ada
+        says += "If they are one student's, name the folder around that student's:"
+        raise _wrong_folder(says, path, named.values(), up=3)
+    if others:
+        says += f"There are other submissions in {path} too, so move these out of it. "
+    raise _wrong_folder(f"{says}Name each by itself:", path, named.values())
+
+
+def _refuse_class_in_a_folder(path, owners, assignments):
+    """Refuse a folder around the class, which would pass for the only student.
+
+    That it is one shows in two files for one assignment whose names are two students'.
+    """
+    if len(owners) != 1:
+        return
+    (((top, layout), entries),) = owners.items()
+    books = [entry for entry in entries if NOTEBOOK.search(entry.name)]
+    if layout != "tree" or len(books) < 2:
+        return
+    depth = len(os.path.commonprefix([book.parts[:-1] for book in books]))  # noqa: RUF071
+    whose = {}  # grade id: the first student who would have it
+    for book in books:
+        student, *_ = _owner(book._replace(parts=book.parts[depth:]), "", {}, assignments)
+        if not student or _names_one(student, assignments):
+            continue
+        for name in _grade_ids(book):
+            other = whose.setdefault(name, student)
+            if other != student:
+                two = " and ".join(sorted(map(printable, (other, student))))
+                says = (
+                    f"All of {path} lies in its folder {printable(top)}, which would be taken for "
+                    f"one student, but there seem to be several in it, such as {two}. (If not, "
+                    "leave one notebook for each assignment there.) Name the folder around them:"
+                )
+                raise _wrong_folder(says, path, [book], up=len(book.parts) - depth)
+
+
+def _wrong_folder(message, path, entries, up=None):
+    """A WrongFolder that names the folders `up` levels above the entries, else the top ones.
+
+    Where they are in a zip, it is to be unpacked first, where nothing is overwritten.
+    """
+    levels = [(up or len(entry.parts)) - 1 for entry in entries]
+    if path.is_dir():
+        instead = {e.path.resolve().parents[n] for e, n in zip(entries, levels, strict=True)}
+        return WrongFolder(message, sorted(instead))
+    names = [PurePosixPath(entry.member.replace("\\", "/")) for entry in entries]
+    base = path.with_suffix("")
+    target = base = Path(f"{base}-unpacked") if base.exists() else base
+    if any(n >= len(name.parents) for name, n in zip(names, levels, strict=True)):
+        target = base / base.name  # the folder that is named must be one in the zip, or made here
+    instead = {Path(target, name).parents[n] for name, n in zip(names, levels, strict=True)}
+    return WrongFolder(message, sorted(instead), (path, target))
+
+
+def _names_one(name, assignments):
+    return any(_same(name, assignment) for assignment in assignments)
+
+
+def _grade_ids(entry):
+    """The grade ids in a notebook; none if it cannot be read."""
+    book = Submission("", _stem(entry.name), entry.path, entry.member, entry.problem)
+    try:
+        return {cell.grade_id for cell in read_cells(read(book))}
+    except NotANotebook:
+        return set()
+
+
 def _tells_clone(entry):
     return (entry.kind == "git" and len(entry.parts) == 2) or entry.parts[1:3] == (
         "notebooks",
@@ -387,6 +498,9 @@ def _clone_students(names, path, assignments):
 def _flat_student(name, assignments):
     """The student in the name of a file, "" where it names an assignment alone."""
     stem = _stem(name)
+    copy = COPY.search(stem)
+    if copy and not copy["again"]:  # "-1" may be part of a name
+        stem = stem[: copy.start()] or stem
     for text in (stem, COPY.sub("", stem)):
         for assignment in assignments:
             if _same(text, assignment):
