@@ -359,6 +359,31 @@ def test_a_lesson_alone_is_told_apart(authors, tmp_path):
     assert note.startswith("08_unet.ipynb holds none of the tasks. Is it the lesson of the same")
 
 
+def test_answers_in_other_places_of_a_clone(authors, tmp_path):
+    """What was handed out lies where it was; the answer elsewhere. Lessons are not handed in."""
+    for student in ("ada", "bob"):
+        clone = tmp_path / "s" / student
+        for folder in ("notebooks/exercises", "mine", "notebooks/solutions"):
+            (clone / folder).mkdir(parents=True)
+        for name in ("07_losses", "08_unet"):
+            lesson(clone / f"notebooks/{name}.ipynb")
+        text = batches.notebook(batches.student_cells("a", "b"))
+        (clone / "mine/08_unet.ipynb").write_text(text)
+        (clone / "notebooks/solutions/08_unet.ipynb").write_text(text)
+    lesson(tmp_path / "s/bob/notebooks/exercises/08_unet.ipynb")
+    (tmp_path / "s/bob/notebooks/exercises/07_losses.ipynb").write_text("{")
+    (tmp_path / "s/ada/notebooks/exercises/08_unet.ipynb").write_text(text)
+    found = rows(tmp_path / "s", authors, tmp_path)
+    assert sorted(found) == [("ada", "08_unet"), ("bob", "07_losses"), ("bob", "08_unet")]
+    assert found["ada", "08_unet"][1] == [
+        "mine/08_unet.ipynb was handed in too. notebooks/exercises/08_unet.ipynb counts."
+    ]
+    assert found["bob", "08_unet"][1] == [
+        "notebooks/exercises/08_unet.ipynb was handed in too. It holds none of the tasks, so "
+        "mine/08_unet.ipynb counts."
+    ]
+
+
 def test_the_notebook_of_one_assignment_in_the_folder_of_another(authors, tmp_path):
     wrong = tmp_path / "s/ada/08_unet/08_unet.ipynb"
     hand_in(tmp_path / "s", "ada", "07_losses").rename(tmp_path / "x.ipynb")

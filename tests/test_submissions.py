@@ -227,7 +227,7 @@ def test_classroom_clones(tmp_path):
         "unet-week-cid/.git/HEAD",
         "unet-week-cid/README.md",
     )
-    found = find(folder, ASSIGNMENTS)
+    found = [s for s in find(folder, ASSIGNMENTS) if not s.spare]
     assert [(s.student, s.notebook, s.assignment) for s in found] == [
         ("ada", "08_unet", "08_unet"),
         ("bob-smith", "08_unet", "08_unet"),
@@ -235,6 +235,28 @@ def test_classroom_clones(tmp_path):
     ]
     assert found[0].path.parts[-2:] == ("exercises", "08_unet.ipynb")
     assert found[1].path.parts[-2:] == ("my", "08_unet.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("names", "best", "spare"),
+    [
+        (["solutions/08_unet.ipynb", "README.md"], ["solutions/08_unet.ipynb"], []),
+        (["lessons/08_unet.ipynb"], ["lessons/08_unet.ipynb"], []),
+        (["notebooks/solutions/08_unet.ipynb"], ["notebooks/solutions/08_unet.ipynb"], []),
+        (["notebooks/solutions/08_unet.ipynb", "08_unet.ipynb"], ["08_unet.ipynb"], []),
+        (["solutions/08_unet.ipynb", "a.ipynb"], ["a.ipynb"], ["solutions/08_unet.ipynb"]),
+        (
+            ["notebooks/exercises/08_unet.ipynb", "08_unet.ipynb", "notebooks/08_unet.ipynb"],
+            ["notebooks/exercises/08_unet.ipynb"],
+            ["08_unet.ipynb", "notebooks/08_unet.ipynb"],
+        ),
+    ],
+)
+def test_where_a_clone_holds_the_answer(names, best, spare, tmp_path):
+    found = find(lay(tmp_path, "ada/.git/HEAD", *(f"ada/{name}" for name in names)), ASSIGNMENTS)
+    assert sorted(s.inside for s in found if not s.spare) == best
+    assert sorted(s.inside for s in found if s.spare) == spare
+    assert not any(s.problem for s in found)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +277,8 @@ def test_the_students_of_clones(folder, names, students, tmp_path):
 
 def test_one_clone(tmp_path):
     lay(tmp_path / "ada", "notebooks/exercises/08_unet.ipynb", "notebooks/08_unet.ipynb")
-    assert seen(tmp_path / "ada") == [("ada", "08_unet", "08_unet")]
+    assert seen(tmp_path / "ada") == [("ada", "08_unet", "08_unet")] * 2
+    assert [s.spare for s in find(tmp_path / "ada")] == [True, False]
 
 
 def instead(path, assignments=ASSIGNMENTS):

@@ -123,11 +123,17 @@ class _Candidate(NamedTuple):
     problem: str
     has_tasks: bool = False
 
+    @property
+    def counts(self):
+        """Whether it may be an answer: lessons, say, lie in a clone though nobody handed them in."""
+        answers = self.has_tasks or (self.problem and self.assignment)
+        return bool(answers or not self.submission.spare)
+
     def rank(self):
         """The one that counts sorts first."""
         it = self.submission
         # Lessons have the names of their exercises, so tasks count for more than a name.
-        worse = bool(self.problem), not self.has_tasks
+        worse = bool(self.problem), not self.has_tasks, it.spare
         return *worse, -it.again, it.notebook != self.assignment, it.notebook, it.place
 
 
@@ -142,7 +148,8 @@ def plan(submissions, author, key):
     groups, jobs = {}, {}
     for submission in submissions:
         candidate = _look(submission, ids)
-        groups.setdefault((submission.student, candidate.assignment), []).append(candidate)
+        if candidate.counts:
+            groups.setdefault((submission.student, candidate.assignment), []).append(candidate)
     for (student, assignment), group in sorted(groups.items()):
         group.sort(key=_Candidate.rank)
         if assignment:
@@ -176,8 +183,8 @@ def _look(submission, ids):
 
 
 def _file(candidate):
-    name = candidate.submission.notebook
-    return f"{name}.ipynb" if name else "An empty folder"
+    it = candidate.submission
+    return it.inside or (f"{it.notebook}.ipynb" if it.notebook else "An empty folder")
 
 
 def _notes(assignment, group):

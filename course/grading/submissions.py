@@ -32,7 +32,8 @@ NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # as some brow
 ARCHIVE = re.compile(r"\.(zip|rar|7z|tar|tgz|gz|bz2|xz)$", re.IGNORECASE)
 # Not the work of anybody: what Jupyter, Python, git and macOS leave behind.
 IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".DS_Store", ".venv", "node_modules"}
-NOT_HANDED_IN = {"solutions", "lessons"}  # of a clone
+PUBLISHED = ("notebooks", "solutions")  # of a clone, as the course's repository has them
+SELDOM_HANDED_IN = {"solutions", "lessons"}
 # "-1" is Canvas's for a file handed in again, the others are Jupyter's and the browsers' for a copy.
 COPY = re.compile(r"(?:-(?P<again>\d+)|-Copy\d+| ?\(\d+\))$")
 MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?")
@@ -76,6 +77,8 @@ class Submission(NamedTuple):
     problem     why it cannot be read, "" if nothing is known against it
     assignment  name of the author notebook that it seems to answer, "" if none
     again       how often it was handed in before: the highest counts
+    inside      where it lies in a clone, "" elsewhere
+    spare       of a clone, not where an answer belongs: it counts only where nothing else does
     """
 
     student: str
@@ -85,6 +88,8 @@ class Submission(NamedTuple):
     problem: str = ""
     assignment: str = ""
     again: int = 0
+    inside: str = ""
+    spare: bool = False
 
     @property
     def place(self):
@@ -515,10 +520,9 @@ def _flat_student(name, assignments):
 def _handed_in(student, kind, entries, assignments):
     """The submissions of one student."""
     files = [entry for entry in entries if entry.counts]
+    spare = set()
     if kind == "clone":
-        files = [e for e in files if not NOT_HANDED_IN.intersection(e.parts[:-1])]
-        exercises = [e for e in files if "exercises" in e.parts[:-1]]
-        files = exercises or files
+        files, spare = _of_clone(files)
     for entry in files:
         stem = _stem(entry.name)
         copy = COPY.search(stem)
@@ -532,6 +536,8 @@ def _handed_in(student, kind, entries, assignments):
             entry.problem,
             _by_name((folder, stem, COPY.sub("", stem)), assignments, ends=kind == "flat"),
             again,
+            "/".join(entry.parts) if kind == "clone" else "",
+            entry in spare,
         )
     empty = [
         entry
@@ -547,6 +553,16 @@ def _handed_in(student, kind, entries, assignments):
     for entry in empty:
         name = entry.name if entry.name in assignments else ""
         yield Submission(student, "", entry.path, entry.member, _no_notebook(entries), name)
+
+
+def _of_clone(files):
+    """The notebooks of a clone that may be answers, and the set of those not where answers belong."""
+    files = [entry for entry in files if entry.parts[:2] != PUBLISHED] or files
+    exercises = [entry for entry in files if "exercises" in entry.parts[:-1]]
+    usual = [entry for entry in files if not SELDOM_HANDED_IN.intersection(entry.parts[:-1])]
+    best = set(exercises or usual or files)
+    files = [entry for entry in files if entry in best or NOTEBOOK.search(entry.name)]
+    return files, set(files) - best
 
 
 def _no_notebook(entries):
