@@ -286,11 +286,14 @@ def test_a_row_without_an_assignment_goes_when_the_student_mends_it(authors, tmp
     (tmp_path / "s/ada").mkdir(parents=True)
     hand_in(tmp_path / "s", "bob")
     assert ("ada", "") in table(run(tmp_path / "s", authors, tmp_path / "out"))
+    pages = tmp_path / "out/feedback/ada"
+    assert [page.name for page in pages.iterdir()] == ["submission.html"]
     hand_in(tmp_path / "s", "ada")
     assert table(run(tmp_path / "s", authors, tmp_path / "out")) == {
         ("ada", "08_unet"): ("graded", 1),
         ("bob", "08_unet"): ("graded", 1),
     }
+    assert [page.name for page in pages.iterdir()] == ["08_unet.html"]
 
 
 def test_results_of_another_assignment_stay(authors, tmp_path):
@@ -840,6 +843,21 @@ def test_the_command_says_what_to_name_instead(authors, tmp_path, monkeypatch):
     unpack, again = str(raised.value).split("\n")[1:]
     subprocess.run(shlex.split(unpack), check=True)
     assert Path(shlex.split(again)[4], "ada.ipynb").is_file()
+
+
+def test_the_command_names_what_it_passed_over(authors, tmp_path, monkeypatch, capsys):
+    hand_in(tmp_path, "s").rename(tmp_path / "s/ada.ipynb")
+    (tmp_path / "s/08_unet").rmdir()
+    (tmp_path / "s/ben.pdf").write_text("")
+
+    def nothing(found, *arguments, **options):
+        assert [it.student for it in found] == ["ada"]
+        return []
+
+    monkeypatch.setattr(batch, "grade_all", nothing)
+    given = ("--author", str(authors), "--out", str(tmp_path / "out"), "--sandbox", "none")
+    command.run(parse(str(tmp_path / "s"), *given))
+    assert "count in a folder of files: ben.pdf.\n" in capsys.readouterr().out
 
 
 def test_the_command_merges(handed_in, authors, tmp_path, capsys):

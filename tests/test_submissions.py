@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ordinary_user
 
-from course.grading import submissions
+from course.grading import command, submissions
 from course.grading.submissions import (
     Cell,
     NotANotebook,
@@ -142,6 +142,15 @@ def test_a_folder_of_notebooks(name, expected, tmp_path):
     folder = lay(tmp_path / "folder", name, "README.md", "Makefile", "plot.png")
     assert seen(folder) == [expected]
     assert seen(folder / name) == [expected]  # the file alone
+
+
+def test_files_that_are_nobodys_are_named(tmp_path):
+    lay(tmp_path, "ada.ipynb", "olga.txt", "ben.pdf", ".gitignore", "cid/notes.txt", "dan.zip")
+    names = []
+    assert [s.student for s in find(tmp_path, passed_over=names)] == ["ada", "cid", "dan"]
+    assert names == ["ben.pdf", "olga.txt"]
+    assert command._passed_over(names).endswith(" files: ben.pdf, olga.txt.")
+    assert command._passed_over([f"{i:02}\x1b" for i in range(22)]).endswith("19\\x1b and 2 more.")
 
 
 def test_two_assignments_of_which_one_name_ends_with_the_other(tmp_path):

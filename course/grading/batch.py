@@ -256,13 +256,14 @@ def _not_worse(result, job, out):
 
 
 def _drop_outdated(jobs, out):
-    """Delete the rows of files that belonged to no assignment and are no longer there."""
+    """Delete rows and pages of files that belonged to no assignment and are no longer there."""
     wanted = {results.path_of(out, job.student, job.assignment) for job in jobs}
     for folder in {path.parent for path in wanted}:
         for path in set(folder.glob("*.json")) - wanted:
             result = results.read(path)
             if result and result["status"] == "not graded" and not result["tasks"]:
                 path.unlink(missing_ok=True)
+                Path(out, results.page_of(result)).unlink(missing_ok=True)
 
 
 # Doing it

@@ -14,6 +14,7 @@ PUBLIC = (
     "the course's own, whose solutions and hidden tests everybody can read (for an exam, name yours "
     "with --author)"
 )
+NAMED = 20  # files that a message names
 EPILOG = """\
 SUBMISSIONS is nbgrader's submitted/<student>/<assignment>/ tree, a folder of notebooks (ada.ipynb,
 ada_08_unet.ipynb), the zip that Moodle or Canvas gave, a folder of GitHub Classroom clones, or one
@@ -156,7 +157,10 @@ def _grade(options):
     from . import author, batch, box, session, submissions
 
     assignments = author.find(options.author or author.FOLDER)
-    found = submissions.find(options.submissions, assignments)
+    passed_over = []
+    found = submissions.find(options.submissions, assignments, passed_over)
+    if passed_over:
+        print(_passed_over(passed_over))
     print(
         f"Grading with the author notebooks in {options.author or f'{author.FOLDER}, {PUBLIC}'}.",
         flush=True,
@@ -177,6 +181,14 @@ def _grade(options):
         )
     except box.NoBox as error:
         raise ValueError(str(error)) from error
+
+
+def _passed_over(names):
+    from .submissions import printable
+
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    shown = ", ".join(printable(name) for name in sorted(names)[:NAMED])
+    return f"Passed over, since only notebooks count in a folder of files: {shown}{more}."
 
 
 def _longest(assignments):

@@ -161,7 +161,7 @@ class _Entry(NamedTuple):
         return NOTEBOOK.search(self.name) is not None
 
 
-def find(path, assignments=()):
+def find(path, assignments=(), passed_over=None):
     """Everything that students handed in.
 
     Parameters
@@ -170,6 +170,9 @@ def find(path, assignments=()):
         A folder, a zip or one notebook.
     assignments : iterable of str
         Names of the author notebooks, to tell ``ada_08_unet.ipynb`` into student and assignment.
+    passed_over : list, optional
+        To it are appended the names of files that are nobody's, as ``ben.pdf`` in a folder of
+        notebooks.
 
     Returns
     -------
@@ -190,7 +193,9 @@ def find(path, assignments=()):
             "Canvas gave you, or one notebook."
         )
     entries = _entries(path)
-    owners = _owners(entries, path, assignments)
+    owners, nobodys = _owners(entries, path, assignments)
+    if passed_over is not None:
+        passed_over += [name for name in nobodys if name[0] != "."]
     _refuse_assignments(path, owners, assignments)
     _refuse_class_in_a_folder(path, owners, assignments)
     found = [
@@ -346,13 +351,18 @@ def _zip_problem(info, name, last):
 
 
 def _owners(entries, path, assignments):
-    """Entries by (student, layout), their parts seen from the student's own folder."""
+    """Entries by (student, layout), their parts seen from the student's own folder.
+
+    And the names of files that are nobody's.
+    """
     clones = {e.parts[0] for e in entries if len(e.parts) > 1 and _tells_clone(e)}
     clones = _clone_students(sorted(clones), path, assignments)
     home = _home(path)
-    owners, numbers = {}, {}
+    owners, numbers, nobodys = {}, {}, []
     for entry in entries:
         owner = _owner(entry, home, clones, assignments)
+        if owner is None and entry.kind == "file":
+            nobodys.append(entry.name)
         if owner:
             student, layout, number, parts = owner
             owners.setdefault((student, layout, number), []).append(entry._replace(parts=parts))
@@ -361,7 +371,7 @@ def _owners(entries, path, assignments):
     for (student, layout, number), files in owners.items():
         shared = len(numbers[student, layout]) > 1  # two of one name in the LMS
         named.setdefault((f"{student} {number}" if shared else student, layout), []).extend(files)
-    return named
+    return named, nobodys
 
 
 def _home(path):
