@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import psutil
 import pytest
 from batches import hand_in, run
 
-from course.grading import author, batch, command, results, submissions
+from course.grading import author, batch, box, command, results, submissions
 from course.grading.results import BadResult, checked, path_of
 from tests.results import result, task
 
@@ -547,6 +548,29 @@ def test_a_full_disk_is_said(handed_in, authors, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "_grade", full)
     with pytest.raises(ValueError, match=r"x\.json: No space left on device\. What was graded"):
         command.run(parse("work"))
+
+
+def test_an_error_without_a_number_is_said_too(monkeypatch):
+    def broken(*arguments):
+        raise OSError("something broke")
+
+    monkeypatch.setattr(command, "_grade", broken)
+    with pytest.raises(ValueError, match=r"^graded: something broke\. What was graded so far"):
+        command.run(parse("work"))
+
+
+def test_a_folder_for_temporary_files_that_is_too_deep_for_sockets(
+    handed_in, authors, tmp_path, monkeypatch
+):
+    deep = tmp_path / ("d" * 110)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    given = ("--author", str(authors), "--out", str(tmp_path / "out"), "--sandbox", "none")
+    with pytest.raises(ValueError, match=r"/d+, has too long a path.* Set TMPDIR to a shorter one"):
+        command.run(parse(str(handed_in), *given))
+    # The server's own socket may fit, and a kernel's not.
+    said = "The box 'none' did not start: File name too long (addr='ipc:///d/grade-0/k/0/s-1')"
+    assert "Set TMPDIR" in command._no_socket(box.NoBox(said))
 
 
 def test_shards_are_disjoint_and_complete():

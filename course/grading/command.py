@@ -6,6 +6,7 @@ import functools
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from course import hints
@@ -79,10 +80,11 @@ def run(options):
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(
-            f"{error.filename or options.out}: {error.strerror}. What was graded so far is kept; "
-            "mend that and run the same command again."
-        ) from error
+        why = _no_socket(error) or (
+            f"{error.filename or options.out}: {error.strerror or error}. What was graded so far is "
+            "kept; mend that and run the same command again."
+        )
+        raise ValueError(why) from error
     lost = sum(result["status"] != "graded" for result in results)
     print(
         f"{len(results)} submissions, {len(results) - lost} graded, {lost} not graded.\n"
@@ -180,7 +182,7 @@ def _grade(options):
             sandbox=kind,
         )
     except box.NoBox as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(_no_socket(error) or str(error)) from error
 
 
 def _passed_over(names):
@@ -204,6 +206,17 @@ def _grader(kind, assignments, key):
     with kernels.Server(kind, warm=author.modules(assignments.values())) as server:
         settings = session.Settings(kernels.Place(server), key)
         yield functools.partial(session.grade, assignments=assignments, settings=settings)
+
+
+def _no_socket(error):
+    """What to do where the path of a socket is longer than Linux allows, "" for other errors."""
+    if not re.search("AF_UNIX path too long|File name too long .*ipc:", str(error)):
+        return ""
+    return (
+        f"The folder for temporary files, {tempfile.gettempdir()}, has too long a path for the "
+        "grader's sockets. Set TMPDIR to a shorter one, such as TMPDIR=/tmp, and run the same command "
+        "again."
+    )
 
 
 def _count(text):
