@@ -132,7 +132,7 @@ def killed(size, kills, folder):
         process.wait()
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     seconds = time.perf_counter() - begun
-    with open(out / "grades.csv", encoding="utf-8", newline="") as file:
+    with open(out / "grades.csv", encoding="utf-8-sig", newline="") as file:
         rows = [(row["student"], row["task"], row["points"]) for row in csv.DictReader(file)]
     once = len(set(rows)) == len(rows) == size * len(assignment.checks)
     full = sum(float(points) for *_, points in rows) == size * assignment.points

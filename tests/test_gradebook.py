@@ -73,13 +73,13 @@ CLASS = [
 
 
 def read_csv(path):
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def test_grades(tmp_path):
     gradebook.write(CLASS, tmp_path)
-    assert (tmp_path / "grades.csv").read_text().splitlines() == [
+    assert (tmp_path / "grades.csv").read_text("utf-8-sig").splitlines() == [
         "student,assignment,task,points,max_points,total,status,reason,page",
         "ada,08_unet,iou,3,3,3,right,,feedback/ada/08_unet.html",
         "ada,08_unet,dice,0,2,3,wrong,a class that is absent,feedback/ada/08_unet.html",
@@ -92,6 +92,12 @@ def test_grades(tmp_path):
         "cid,08_unet,loss,0,1,0,not graded,08_unet.ipynb is too large.,feedback/cid/08_unet.html",
         "dan,,,0,0,0,not graded,There is no notebook in it.,feedback/dan/submission.html",
     ]
+
+
+def test_only_what_people_open_has_a_byte_order_mark(tmp_path):
+    gradebook.write(CLASS, tmp_path)
+    marked = [path.name for path in tmp_path.iterdir() if path.read_bytes()[:3] == b"\xef\xbb\xbf"]
+    assert marked == ["grades.csv"]
 
 
 def test_no_results_at_all(tmp_path):

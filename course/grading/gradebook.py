@@ -1,6 +1,6 @@
 """The gradebook of a class: tables and reports for people, spreadsheets, nbgrader and CI.
 
-``grades.csv``     a row a task
+``grades.csv``     a row a task; it begins with a byte order mark, without which Excel misreads accents
 ``nbgrader.csv``   a row an assignment, in the columns of ``nbgrader export``
 ``grades.json``    everything but the students' code and what it printed
 ``junit.xml``      a suite a submission, a case a task
@@ -26,12 +26,13 @@ NBGRADER_COLUMNS = (
 STARTS_A_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|\t")
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NOT_GRADED = "not graded"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def write(results, out):
     """Write all four files of `results` (an iterable of dict) to the folder `out`."""
     results, out = list(results), Path(out)
-    write_file(out / "grades.csv", _csv(COLUMNS, rows(results)))
+    write_file(out / "grades.csv", BYTE_ORDER_MARK + _csv(COLUMNS, rows(results)))
     write_file(out / "nbgrader.csv", _csv(NBGRADER_COLUMNS, nbgrader_rows(results)))
     write_file(out / "grades.json", json.dumps(summary(results), indent=1) + "\n")
     write_file(out / "junit.xml", junit(results))
