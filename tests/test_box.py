@@ -73,6 +73,17 @@ def test_a_server_that_cannot_start_says_why(monkeypatch):
         kernels.Server("bubblewrap")
 
 
+def test_pools_of_threads_do_not_grow_with_the_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(128)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    inside = box.environment("bubblewrap")
+    assert {inside[name] for name in box.POOLS} == {"4"}
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    assert {box.environment("landlock")[name] for name in box.POOLS} == {"2"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the instructor's choice
+    assert box.environment("landlock")["OMP_NUM_THREADS"] == "1"
+
+
 def test_the_instructors_environment_stays_outside(monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "secret")
     monkeypatch.setenv("KERAS_BACKEND", "jax")

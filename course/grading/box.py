@@ -22,6 +22,11 @@ KINDS = ("bubblewrap", "landlock", "none")
 INSIDE = "/run/kernels"
 # Nothing else of the instructor's environment is seen inside: it may hold tokens.
 VARIABLES = ("LANG", "LC_ALL", "TZ", "KERAS_BACKEND", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+# Libraries start several pools of a thread for each core; many cores would use up Limits.processes.
+POOLS = (
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"
+)  # fmt: skip
+MOST_THREADS = 4  # of a pool
 NOT_LINUX = "Grade on Linux: on Windows inside WSL 2, on a Mac in a container or virtual machine."
 NO_SECCOMP = (
     f"Install libseccomp (Debian, Ubuntu: apt install libseccomp2), and pyseccomp: "
@@ -102,7 +107,9 @@ def environment(kind):
     from .confinement import SCRATCH
 
     root = str(Path(__file__).resolve().parents[2])
-    kept = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    threads = str(min(MOST_THREADS, len(os.sched_getaffinity(0))))
+    kept = dict.fromkeys(POOLS, threads)
+    kept |= {name: os.environ[name] for name in VARIABLES if name in os.environ}
     return kept | {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": root,
