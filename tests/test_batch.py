@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -397,6 +398,26 @@ def test_the_notebook_of_one_assignment_in_the_folder_of_another(authors, tmp_pa
     found = rows(tmp_path / "s", authors, tmp_path)
     said = "08_unet.ipynb, handed in for 08_unet, holds the tasks of 07_losses."
     assert found == {("ada", "07_losses"): (2, [said]), ("ada", "08_unet"): (said, [])}
+
+
+def test_a_second_student_of_one_name_is_said(authors, tmp_path, capsys):
+    text = batches.notebook(batches.student_cells("a", "b"))
+    for number in (123, 124):
+        folder = tmp_path / f"s/Ada L_{number}_assignsubmission_file_"
+        folder.mkdir(parents=True)
+        (folder / "08_unet.ipynb").write_text(text)
+        found = rows(tmp_path / "s", authors, tmp_path)
+        said = capsys.readouterr().out
+        assert ("Several students are called Ada L" in said) == (number == 124)
+    assert [student for student, _ in found] == ["Ada L", "Ada L 123", "Ada L 124"]
+    assert "they are Ada L 123, Ada L 124. The rows of Ada L are of an earlier run" in said
+    assert found["Ada L", "08_unet"][1] == []
+    for student in ("Ada L 123", "Ada L 124"):
+        assert "Several students are called Ada L, so" in found[student, "08_unet"][1][0]
+
+    shutil.rmtree(path_of(tmp_path / "out", "Ada L", "08_unet").parent)
+    assert len(rows(tmp_path / "s", authors, tmp_path)) == 2
+    assert "Several students" not in capsys.readouterr().out
 
 
 def test_files_of_no_assignment_have_a_row_each(authors, tmp_path):

@@ -218,7 +218,10 @@ def test_canvas(packed, tmp_path):
     ],
 )
 def test_two_students_of_one_name_stay_two(names, tmp_path):
-    assert [s.student for s in find(pack(tmp_path / "z.zip", *names))] == ["Ada L 1", "Ada L 2"]
+    found = find(pack(tmp_path / "z.zip", *names))
+    assert [(s.student, s.namesake) for s in found] == [("Ada L 1", "Ada L"), ("Ada L 2", "Ada L")]
+    (alone,) = find(pack(tmp_path / "z.zip", names[0]))
+    assert (alone.student, alone.namesake) == ("Ada L", "")
 
 
 def test_classroom_clones(tmp_path):

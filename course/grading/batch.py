@@ -87,6 +87,7 @@ def grade_all(
         results.clean(out)
         jobs = plan(submissions, author, key)
         _drop_outdated(jobs, out)
+        _say_who_shares_a_row(submissions, out)
         mine = [job for job in jobs if part_of(job.student, job.assignment, shard[1]) == shard[0]]
         todo = [job for job in mine if not _is_done(job, out, sandbox)]
         if len(todo) < len(mine):
@@ -197,6 +198,11 @@ def _notes(assignment, group):
             "counts, in the notebook that was handed out."
         )
         notes.insert(0, lesson)
+    if first.submission.namesake:
+        notes.append(
+            f"Several students are called {first.submission.namesake}, so the number that your course "
+            "platform gave stands behind the name."
+        )
     if hint not in ("", assignment):
         notes.append(f"{_file(first)}, handed in for {hint}, holds the tasks of {assignment}.")
     return notes
@@ -264,6 +270,23 @@ def _drop_outdated(jobs, out):
             if result and result["status"] == "not graded" and not result["tasks"]:
                 path.unlink(missing_ok=True)
                 Path(out, results.page_of(result)).unlink(missing_ok=True)
+
+
+def _say_who_shares_a_row(submissions, out):
+    """Name the rows of an earlier run that had only one of several students of one name."""
+    numbered = {}
+    for it in submissions:
+        if it.namesake:
+            numbered.setdefault(it.namesake, set()).add(printable(it.student))
+    for name, students in sorted(numbered.items()):
+        folder = results.path_of(out, name, "").parent
+        if any(folder.glob("*.json")):
+            print(
+                f"Several students are called {printable(name)}; from now on they are "
+                f"{', '.join(sorted(students))}. The rows of {printable(name)} are of an earlier run, "
+                f"which had only one of them. Delete {folder} and "
+                f"{Path(out, 'feedback', folder.name)} when nothing of theirs is needed."
+            )
 
 
 # Doing it

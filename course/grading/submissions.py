@@ -79,6 +79,7 @@ class Submission(NamedTuple):
     again       how often it was handed in before: the highest counts
     inside      where it lies in a clone, "" elsewhere
     spare       of a clone, not where an answer belongs: it counts only where nothing else does
+    namesake    the student's name without the LMS's number, where others have it too, else ""
     """
 
     student: str
@@ -90,6 +91,7 @@ class Submission(NamedTuple):
     again: int = 0
     inside: str = ""
     spare: bool = False
+    namesake: str = ""
 
     @property
     def place(self):
@@ -193,13 +195,13 @@ def find(path, assignments=(), passed_over=None):
             "Canvas gave you, or one notebook."
         )
     entries = _entries(path)
-    owners, nobodys = _owners(entries, path, assignments)
+    owners, namesakes, nobodys = _owners(entries, path, assignments)
     if passed_over is not None:
         passed_over += [name for name in nobodys if name[0] != "."]
     _refuse_assignments(path, owners, assignments)
     _refuse_class_in_a_folder(path, owners, assignments)
     found = [
-        submission
+        submission._replace(namesake=namesakes.get(submission.student, ""))
         for (student, kind), files in owners.items()
         for submission in _handed_in(student, kind, files, assignments)
     ]
@@ -353,7 +355,8 @@ def _zip_problem(info, name, last):
 def _owners(entries, path, assignments):
     """Entries by (student, layout), their parts seen from the student's own folder.
 
-    And the names of files that are nobody's.
+    And the names that several students have, by their names with a number; and the names of files
+    that are nobody's.
     """
     clones = {e.parts[0] for e in entries if len(e.parts) > 1 and _tells_clone(e)}
     clones = _clone_students(sorted(clones), path, assignments)
@@ -367,11 +370,14 @@ def _owners(entries, path, assignments):
             student, layout, number, parts = owner
             owners.setdefault((student, layout, number), []).append(entry._replace(parts=parts))
             numbers.setdefault((student, layout), set()).add(number)
-    named = {}
+    named, namesakes = {}, {}
     for (student, layout, number), files in owners.items():
-        shared = len(numbers[student, layout]) > 1  # two of one name in the LMS
-        named.setdefault((f"{student} {number}" if shared else student, layout), []).extend(files)
-    return named, nobodys
+        name = student
+        if len(numbers[student, layout]) > 1:  # two of one name in the LMS
+            name = f"{student} {number}"
+            namesakes[name] = student
+        named.setdefault((name, layout), []).extend(files)
+    return named, namesakes, nobodys
 
 
 def _home(path):
