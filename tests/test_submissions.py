@@ -313,11 +313,15 @@ def test_a_folder_for_each_assignment_is_refused(tmp_path):
     assert "There are other submissions in" in instead(tmp_path / "s")[2]
 
 
-def test_the_folder_of_one_student_is_refused(tmp_path):
+def test_the_folder_of_one_student_is_refused(tmp_path, monkeypatch):
     lay(tmp_path, "submitted/ada/08_unet/08_unet.ipynb", "submitted/ada/07_losses/07_losses.ipynb")
     folders, unpack, said = instead(tmp_path / "submitted/ada")
     assert (folders, unpack) == (["."], None)  # seen from it, which is submitted/
     assert "name the folder around that student's" in said
+    monkeypatch.chdir(tmp_path / "submitted/ada/08_unet")
+    with pytest.raises(WrongFolder) as raised:
+        find("..", ASSIGNMENTS)
+    assert raised.value.instead == [tmp_path / "submitted"]
     pack(tmp_path / "ada.zip", "08_unet/08_unet.ipynb")
     assert instead(tmp_path / "ada.zip")[:2] == (["ada"], ("ada.zip", "ada/ada"))
 
@@ -359,17 +363,31 @@ def test_a_folder_around_the_class_is_refused(names, tmp_path):
     assert instead(path)[1] == ("hw1.zip", "hw1-unpacked")  # what is there is not overwritten
 
 
+def test_folders_of_assignments_in_a_folder_are_refused_in_two_steps(tmp_path):
+    lay(tmp_path, *(f"s/hw1/{a}/{s}.ipynb" for a in ASSIGNMENTS for s in ("ada", "bob")))
+    assert instead(tmp_path / "s")[0] == ["s/hw1"]
+    assert instead(tmp_path / "s/hw1")[0] == ["hw1/07_losses", "hw1/08_unet"]
+
+
 @pytest.mark.parametrize(
     "names",
     [
         ["ada/08_unet/08_unet.ipynb", "ada/08_unet/08_unet (1).ipynb", "ada/08_unet/first.ipynb"],
         ["ada/08_unet.ipynb", "ada/08_unet-Copy1.ipynb", "ada/old/08_unet.ipynb"],
         ["ada/work/08_unet.ipynb", "ada/work/08_unet (1).ipynb"],
-        ["ada/part1/work.ipynb", "ada/08_unet/08_unet.ipynb", "ada/07_losses/07_losses.ipynb"],
+        ["ada/part1/work.ipynb", "ada/part2/work.ipynb", "ada/08_unet/08_unet.ipynb"],
     ],
 )
 def test_the_only_student_may_hand_in_copies(names, tmp_path):
     assert {row[0] for row in seen(lay(tmp_path, *names))} == {"ada"}
+
+
+def test_links_and_paths_out_of_a_zip_are_nothing_to_name(tmp_path):
+    lay(tmp_path, "elsewhere/a/b/c.ipynb", "s/hw1/ada.ipynb", "s/hw1/bob.ipynb")
+    (tmp_path / "s/hw1/aaa.ipynb").symlink_to(tmp_path / "elsewhere/a/b/c.ipynb")
+    assert instead(tmp_path / "s")[0] == ["s/hw1"]
+    path = pack(tmp_path / "z.zip", "hw1/../../../ada.ipynb", "/hw1/bob.ipynb", "hw1/cid.ipynb")
+    assert {row[0] for row in seen(path)} == {"hw1"}
 
 
 def test_the_only_student_may_hand_in_several_assignments(tmp_path):

@@ -413,13 +413,14 @@ def _refuse_assignments(path, owners, assignments):
     """Refuse a folder for each assignment where one for each student is expected."""
     named, others, all_their_own = {}, False, True
     for (student, layout), entries in owners.items():
-        books = [entry for entry in entries if NOTEBOOK.search(entry.name)]
+        books = _books(entries)
         if layout != "tree" or not _names_one(student, assignments):
             others = others or bool(books)
         elif books:
             named[student] = books[0]
             all_their_own &= all(
-                len(book.parts) == 1 and not _flat_student(book.name, assignments) for book in books
+                _lies_in_its_own_folder(book._replace(parts=(student, *book.parts)), assignments)
+                for book in books
             )
     if not named:
         return
@@ -441,13 +442,18 @@ def _refuse_class_in_a_folder(path, owners, assignments):
     if len(owners) != 1:
         return
     (((top, layout), entries),) = owners.items()
-    books = [entry for entry in entries if NOTEBOOK.search(entry.name)]
+    books = _books(entries)
     if layout != "tree" or len(books) < 2:
         return
     depth = len(os.path.commonprefix([book.parts[:-1] for book in books]))  # noqa: RUF071
+    below = [book._replace(parts=book.parts[depth:]) for book in books]
+    if not depth and any(_lies_in_its_own_folder(book, assignments) for book in below):
+        return  # <student>/<assignment>/<assignment>.ipynb
     whose = {}  # grade id: the first student who would have it
-    for book in books:
-        student, *_ = _owner(book._replace(parts=book.parts[depth:]), "", {}, assignments)
+    for book in below:
+        student, *_ = _owner(book, "", {}, assignments)
+        if len(book.parts) > 1 and _names_one(student, assignments):
+            student, *_ = _owner(book._replace(parts=book.parts[1:]), "", {}, assignments)
         if not student or _names_one(student, assignments):
             continue
         for name in _grade_ids(book):
@@ -459,7 +465,7 @@ def _refuse_class_in_a_folder(path, owners, assignments):
                     f"one student, but there seem to be several in it, such as {two}. (If not, "
                     "leave one notebook for each assignment there.) Name the folder around them:"
                 )
-                raise _wrong_folder(says, path, [book], up=len(book.parts) - depth)
+                raise _wrong_folder(says, path, [book], up=len(book.parts))
 
 
 def _wrong_folder(message, path, entries, up=None):
@@ -469,7 +475,8 @@ def _wrong_folder(message, path, entries, up=None):
     """
     levels = [(up or len(entry.parts)) - 1 for entry in entries]
     if path.is_dir():
-        instead = {e.path.resolve().parents[n] for e, n in zip(entries, levels, strict=True)}
+        whole = [path.resolve() / entry.path.relative_to(path) for entry in entries]
+        instead = {place.parents[n] for place, n in zip(whole, levels, strict=True)}
         return WrongFolder(message, sorted(instead))
     names = [PurePosixPath(entry.member.replace("\\", "/")) for entry in entries]
     base = path.with_suffix("")
@@ -478,6 +485,20 @@ def _wrong_folder(message, path, entries, up=None):
         target = base / base.name  # the folder that is named must be one in the zip, or made here
     instead = {Path(target, name).parents[n] for name, n in zip(names, levels, strict=True)}
     return WrongFolder(message, sorted(instead), (path, target))
+
+
+def _books(entries):
+    """The notebooks that nothing is known against, so that their paths are what they say."""
+    return [entry for entry in entries if NOTEBOOK.search(entry.name) and not entry.problem]
+
+
+def _lies_in_its_own_folder(book, assignments):
+    """Whether folder and file alike have the name of an assignment, as <assignment>/<it>.ipynb."""
+    return (
+        len(book.parts) == 2
+        and _names_one(book.parts[0], assignments)
+        and not _flat_student(book.name, assignments)
+    )
 
 
 def _names_one(name, assignments):
