@@ -4,10 +4,11 @@ import re
 import time
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course.grading import author, session, submissions
+from course.grading import author, checks, plugin, session, submissions
 
 pytestmark = pytest.mark.kernels
 
@@ -21,11 +22,14 @@ def grade(server, tmp_path):
     """A function from tasks to what each check cell was given.
 
     A task is an answer, its check cell and, where it differs, what the author's solution would be.
+    `above` has given cells by the number of the task below them.
     """
 
-    def run(*tasks, cell_seconds=5, notebook_seconds=60, setup=SETUP):
+    def run(*tasks, cell_seconds=5, notebook_seconds=60, setup=SETUP, above=None):
         cells, handed_in = [author.Cell("given", "", setup)], []
         for number, (answer, check, *solution) in enumerate(tasks, 1):
+            if number in (above or {}):
+                cells.append(author.Cell("given", "", above[number]))
             cells.append(author.Cell("solution", f"task{number}", *(solution or [answer])))
             cells.append(author.Cell("check", f"task{number}-check", check, points=1))
             about = {"nbgrader": {"grade_id": f"task{number}", "solution": True}}
@@ -90,6 +94,90 @@ def test_what_a_visible_part_made_is_there_for_the_hidden_one_whoever_died_befor
         "task2", "m = maker(); check.equal(m(1), 2, 'one')", "check.equal(m(5), 6, 'five')"
     )
     assert statuses(grade(DIES, (maker, made), DOUBLE)) == ["stopped", "right", "right"]
+
+
+# What given cells define, on the grader's side
+
+
+def given(*cells, check, solution="def area(mask): pass"):
+    """The given cells (sources, numbered from 0) as the check below them finds them."""
+    made = [author.Cell("given", "", source) for source in (SETUP, *cells)]
+    made += [author.Cell("solution", "task1", solution)]
+    made += [author.Cell("check", "task1-check", check, points=1)]
+    assignment = author.Assignment("own", tuple(made), "")
+    return plugin._Given(assignment, checks.check)
+
+
+IN_PLACE = {
+    "a part": "truth = np.zeros(4, int)\ntruth[1:3] = 1",
+    "a part, added to": "truth = np.zeros(4, int)\ntruth[1:3] += 1",
+    "a part of an attribute": "truth = np.zeros((2, 2), int)\ntruth.T[0] = 1\ntruth = truth.ravel()[[1, 0, 2, 3]]",
+    "a method": "truth = [0, 1]\ntruth.append(1)\ntruth.extend([0])",
+    "a method in a loop": "truth = [0]\nfor value in (1, 1, 0):\n    truth.append(value)",
+    "a part that is deleted": "truth = [0, 1, 1, 1, 0]\ndel truth[2]",
+    "a function of a module": "truth = np.zeros(4, int)\nnp.put(truth, [1, 2], 1)",
+    "a seed": "np.random.seed(3)\ntruth = np.random.permutation([0, 1, 1, 0])\n"
+    "np.random.seed(3)\ntruth = truth[np.argsort(np.random.permutation(4))]",
+    "a generator": "rng = np.random.default_rng(0)\nother = rng.normal(size=3)\nreal = rng.normal()\n"
+    "again = np.random.default_rng(0)\ntruth = [0, 1, 1, int(real != again.normal(size=4)[3])]",
+    "a name from below": "def late():\n    return early()\n\ndef early():\n    return [0, 1, 1, 0]\n\ntruth = late()",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", IN_PLACE.values(), ids=IN_PLACE)
+def test_what_given_cells_change_in_place_is_changed_for_the_checks_too(source):
+    names = given(source, check="check.equal(area(truth), 2, 'two')").names(3)
+    assert list(names["truth"]) == [0, 1, 1, 0]
+
+
+def test_what_no_check_needs_does_not_run_here():
+    shown = "picture = np.ones(4)\nfigure = []\nfigure.append(picture)\npicture.sum()\nnp.nowhere = 1 / 0"
+    names = given(shown, check="check.equal(area([1]), 1, 'one')").names(2)
+    assert set(names) == {"__name__", "__builtins__", "check"}
+
+
+@pytest.mark.parametrize(
+    "line", ["np.testing.assert_equal(area([1]), 1)", "value = rng.choice(area([1]))"]
+)
+def test_what_needs_an_answer_does_not_run_here_for_an_effect_that_it_may_have(line):
+    source = f"rng = np.random.default_rng(0)\n{line}"
+    check = "check.equal(area(rng.permutation(np.ones(3))), 3, 'three')"
+    names = given(source, check=check).names(2)
+    assert "value" not in names
+    assert names["rng"].normal() == np.random.default_rng(0).normal()
+
+
+def test_a_list_to_which_given_cells_add_an_answer_cannot_be_had_and_that_is_said():
+    found = given(
+        "areas = []\nareas.append(area([1]))", check="check.equal(area([1]), areas[0], '')"
+    )
+    with pytest.raises(checks.AuthorError, match="given cell .* stopped with NameError: .*'area'"):
+        found.names(2)
+
+
+def test_a_check_finds_given_cells_above_it_and_no_others(grade):
+    same = "def same(x):\n    return x if np.array_equal(x, image) else None"
+    tasks = grade(
+        *(
+            (
+                same,
+                check(f"task{n}", "check.equal(same(image), image, 'all')", "check.equal(same(image), image, 'again')"),
+            )
+            for n in (1, 2)
+        ),
+        above={1: "image = np.zeros(4)\nimage[1:3] = 1", 2: "image = np.ones(4)"},
+    )  # fmt: skip
+    assert statuses(tasks) == ["right", "right"]
+
+
+def test_a_given_cell_below_a_check_cannot_stop_it(grade):
+    double = "check.equal(double(LIMIT), 4, 'two')"
+    tasks = grade(
+        (DOUBLE[0], check("task1", double)),
+        (DOUBLE[0], check("task2", double)),
+        above={1: "LIMIT = 2", 2: "LIMIT = undefined_name"},
+    )
+    assert statuses(tasks) == ["right", "not checked"]
 
 
 # What a hidden part costs, and what it tells

@@ -322,6 +322,32 @@ def statement_names(statement):
     ]
 
 
+def changed(statement):
+    """Names whose values one top-level statement (an ast node) may change in place: two sets.
+
+    The first has those that it stores into (``mask[0] = 1``) and those of which it calls a method
+    for its effect alone (``names.append(1)``, ``np.random.seed(0)``); the second those of which it
+    takes what a method returns, which may have an effect too (``x = rng.normal()``).
+    """
+    for_effect, for_value = set(), set()
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return for_effect, for_value
+    dropped = {node.value for node in ast.walk(statement) if isinstance(node, ast.Expr)}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            (for_effect if node in dropped else for_value).add(_root(node.func))
+        elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            for_effect.add(_root(node))
+    return for_effect - {""}, for_value - {""}
+
+
+def _root(node):
+    """The name in front of subscripts and attributes: "a" of ``a.b[0].c``; "" if there is none."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def used(source):
     """Names that `source` reads anywhere, a set."""
     tree = ast.parse(source)

@@ -145,7 +145,7 @@ class GradedNotebook(IPyNbFile):
         """A new kernel, in which nothing has run."""
         self.teardown()
         self.kernel = self.plugin.start_kernel()
-        self.student = remote.Student(self.kernel, self.given.functions(), self.plugin.seconds)
+        self.student = remote.Student(self.kernel, {}, self.plugin.seconds)
         self.at = 0  # cells before this number have run in it
         self.told = False  # whether it has met hidden inputs
 
@@ -266,7 +266,9 @@ class CheckCell(pytest.Item):
         """What the check finds at its place; notes the verdict where there is nothing to check."""
         try:
             self.parent.go_to(self.number)
-            names = self.parent.given.names() | self.parent.student.look(_asked(self))
+            names = self.parent.given.names(self.number)
+            self.parent.student.given = _functions(names)
+            names |= self.parent.student.look(_asked(self))
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
@@ -359,54 +361,68 @@ class _Reported(AssertionError):
 class _Given:
     """What given cells define, on this side: as much of it as check cells need.
 
-    Statements that bind nothing (seeding, plotting) and names that no check needs are left out,
-    so a notebook that imports Keras for its students does not import it here.
+    That is what binds a name that a check needs, or changes its value in place. The rest
+    (plotting, an example) is left out, so a notebook that imports Keras for its students does not
+    import it here.
     """
 
     def __init__(self, assignment, check):
-        self._check, self._functions = check, {}
-        statements = []
-        for number, cell in enumerate(assignment.cells):
-            if cell.role == "given":
-                name = f"<cell {number}>"
-                statements += [(name, cell.source, node) for node in ast.parse(cell.source).body]
+        self._check, self._theirs = check, _theirs(assignment)
+        given = [
+            (n, cell.source) for n, cell in enumerate(assignment.cells) if cell.role == "given"
+        ]
+        nodes = [(n, source, node) for n, source in given for node in ast.parse(source).body]
+        imports = [node for _, _, node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        self._imported = set().union(*map(author.statement_names, imports))
+        gives = [set(author.statement_names(node)) | self._changed(node) for _, _, node in nodes]
         needed = set().union(*(author.used(cell.source) for cell in assignment.checks))
-        self._kept = []
-        for name, source, node in reversed(statements):
-            bound = set(author.statement_names(node))
-            if bound & needed:
-                needed |= author.used(ast.unparse(node))
-                self._kept.insert(0, (name, source, node))
-        self._names = None
+        kept = set()
+        while more := {i for i, names in enumerate(gives) if names & needed} - kept:
+            kept |= more
+            needed |= set().union(*(author.used(ast.unparse(nodes[i][2])) for i in more))
+        self._kept = [nodes[i] for i in sorted(kept)]
 
-    def names(self):
-        """A new dictionary of them, `check` in it. Raises AuthorError where a given cell stops."""
-        if self._names is None:
-            names = {"__name__": "__main__"}
-            for name, source, node in self._kept:
-                linecache.cache[name] = len(source), None, source.splitlines(True), name
-                code = compile(ast.Module([node], []), name, "exec")
-                try:
-                    with contextlib.redirect_stdout(io.StringIO()):
-                        exec(code, names)
-                except Exception as error:
-                    raise checks.AuthorError(
-                        f"a given cell of the notebook stopped with {checks.student_error(error)}"
-                    ) from None
-            self._names = names
-        return dict(self._names) | {"check": self._check}
+    def _changed(self, node):
+        """Names that a statement changes in place, as far as it can be told from its source.
 
-    def functions(self):
-        """Functions that given cells define themselves, by name; none where a given cell stops."""
-        try:
-            names = self.names()
-        except checks.AuthorError:
-            return {}
-        return {
-            name: value
-            for name, value in names.items()
-            if getattr(value, "__module__", None) == "__main__" and callable(value)
-        }
+        A method of a module (``np.zeros``) has an effect only where its value is dropped. What
+        needs a student's function cannot run here; it is left out where it may well have none.
+        """
+        for_effect, for_value = author.changed(node)
+        if author.used(ast.unparse(node)) & self._theirs:
+            return for_effect - self._imported
+        return for_effect | (for_value - self._imported)
+
+    def names(self, number):
+        """They as the cells before `number` leave them: a new dictionary, `check` in it.
+
+        Raises AuthorError where one of these cells stops.
+        """
+        names = {"__name__": "__main__", "check": self._check}
+        for at, source, node in self._kept:
+            if at >= number:
+                break
+            name = f"<cell {at}>"
+            linecache.cache[name] = len(source), None, source.splitlines(True), name
+            code = compile(ast.Module([node], []), name, "exec")
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    exec(code, names)
+            except Exception as error:
+                raise checks.AuthorError(
+                    f"a given cell of the notebook stopped with {checks.student_error(error)}"
+                ) from None
+        names["check"] = self._check  # whatever `check` a given cell imports
+        return names
+
+
+def _functions(names):
+    """Those of the dictionary `names` that are functions which given cells define themselves."""
+    return {
+        name: value
+        for name, value in names.items()
+        if getattr(value, "__module__", None) == "__main__" and callable(value)
+    }
 
 
 def _theirs(assignment):
