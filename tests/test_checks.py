@@ -182,6 +182,8 @@ def test_raises(check):
     with pytest.raises(NotAttempted):
         check.raises(ValueError, raising, NotImplementedError(), case="c")
     check.raises(NotImplementedError, raising, NotImplementedError(), case="c")
+    error = failure(lambda: check.raises(ValueError, raising, NotImplementedError("x"), case="c"))
+    assert error.got.startswith("NotImplementedError: x")
 
 
 def test_a_class_of_theirs_with_a_built_in_name_is_that_name_alone(check):
@@ -205,6 +207,8 @@ def test_a_cell_of_checks_prints_one_line(check, capsys):
     [
         (NotImplementedError(), NotAttempted, "not attempted"),
         (StudentError(["NotImplementedError", "RuntimeError"]), NotAttempted, "not attempted"),
+        (NotImplementedError("Cannot convert a symbolic tensor"), CodeStopped, "error"),
+        (StudentError(["NotImplementedError"], "Cannot convert"), CodeStopped, "error"),
         (ValueError("bad value"), CodeStopped, "error"),
         (StudentError(["KeyError"], "k", "line 3: `d[k]`"), CodeStopped, "error"),
     ],

@@ -279,6 +279,8 @@ def test_what_cells_print_when_they_run_again_is_no_flood(grade):
     [
         ("def maker():\n    raise KeyError('roof')", "error", "KeyError: 'roof'"),
         ("def maker():\n    raise NotImplementedError()", "not attempted", "Write your answer"),
+        ("def maker():\n    raise NotImplementedError('of a tensor')", "error", "of a tensor"),
+        ("raise NotImplementedError('of a tensor')", "error", "your cell stopped with NotImpl"),
         ("def another(): pass", "not attempted", "`maker` is not defined"),
         ("def maker():\n    return None", "wrong", "TypeError"),  # the check calls what they return
     ],

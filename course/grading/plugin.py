@@ -283,7 +283,7 @@ class CheckCell(pytest.Item):
             raise _Reported(lost)
         status, message = self.parent.failed.get(self.task.name, ("", ""))
         unbound = not set(author.bound(self.task.source)) & set(names)
-        if unbound and status and not message.startswith("NotImplementedError"):
+        if unbound and status and message != "NotImplementedError":
             if status == "error":
                 message = f"your cell stopped with {message}"
             self.note(status, None, False, message)
