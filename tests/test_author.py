@@ -153,6 +153,55 @@ def test_what_is_not_in_the_format_is_refused_by_file_and_cell(tmp_path, made, s
     assert str(path) in str(caught.value)
 
 
+def without_a_check(notebook, last=False):
+    """`notebook` with a task more whose check cell was added in Jupyter, without metadata."""
+    more = copy.deepcopy(notebook.cells[1:])
+    more[0].id, more[1].id = "task-2", "triple"
+    more[1].metadata.nbgrader.grade_id = "triple"
+    more[2] = new_code_cell('with check("triple"):\n    check.equal(triple(2), 6, "two")')
+    notebook.cells[1:1] = [] if last else more
+    notebook.cells += more if last else []
+    return notebook
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_task_that_no_check_cell_judges_is_refused(tmp_path, last):
+    """It would be in no gradebook."""
+    path = write(tmp_path, without_a_check(notebook(), last))
+    with pytest.raises(
+        ValueError, match=r"cell 'triple': no check cell .* \"grade\": true"
+    ) as caught:
+        author.read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        (new_code_cell, {"grade": True, "solution": True}),
+        (new_markdown_cell, {"grade": True, "solution": True}),
+        (new_markdown_cell, {"grade": True}),
+        (new_markdown_cell, {"task": True}),
+    ],
+)
+def test_what_is_to_be_graded_by_hand_is_refused(tmp_path, cell, kind):
+    """Its points would be in no gradebook."""
+    made = notebook()
+    made.cells.insert(2, cell("1", metadata=about("why", points=2, **kind), id="why"))
+    with pytest.raises(ValueError, match=r"99_doubling.ipynb, cell 'why': .* graded by hand"):
+        author.read(write(tmp_path, made))
+
+
+def test_a_text_that_is_locked_and_a_task_with_two_checks_are_read(tmp_path):
+    made = notebook(points=1)
+    made.cells[1].metadata = about("text", locked=True)
+    more = copy.deepcopy(made.cells[3])
+    more.id = more.metadata.nbgrader.grade_id = "double-again"
+    more.metadata.nbgrader.points = 2
+    made.cells.append(more)
+    assert author.read(write(tmp_path, made)).points == 3
+
+
 def test_points_of_several_checks_below_a_heading_are_added_up(tmp_path):
     made = notebook(points=1)
     more = copy.deepcopy(made.cells[3])

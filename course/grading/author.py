@@ -10,6 +10,7 @@ https://nbgrader.readthedocs.io/en/stable/contributor_guide/metadata.html
 import ast
 import copy
 import hashlib
+import itertools
 import math
 import re
 import textwrap
@@ -110,36 +111,45 @@ def read(path):
         if cell.cell_type == "markdown" and (heading := notebooks.heading(cell.source)):
             title = heading
             headed.append((title, []))
-        if cell.cell_type != "code":
-            continue
         about = cell.metadata.get("nbgrader", {})
-        name = about.get("grade_id", "")
-        role = role_of(about)
-        points = _points(about) if role == "check" else 0
         try:
-            _must_not_be_handed_out(cell.source, role)
-            stripped(cell.source, *SOLUTION)
-            for source in (cell.source, visible(cell.source), hidden(cell.source)):
-                _must_be_python(source)
-            if about and (about.get("schema_version") != SCHEMA or not name):
-                raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
-            if role == "check" and not points > 0:
-                raise ValueError("a check cell needs points above zero, as a number")
-            if role == "check" and (above := [c.name for c in cells if c.role == "solution"]):
-                _must_check(cell.source, above[-1])
-                _must_judge(cell.source)
+            _must_not_be_graded_by_hand(cell, about)
+            if cell.cell_type != "code":
+                continue
+            cells.append(_code_cell(cell, about, title, cells))
         except ValueError as error:
-            where = name or cell.get("id", number)
+            where = about.get("grade_id") or cell.get("id", number)
             raise ValueError(f"{path}, cell {where!r}: {error}.") from None
-        cells.append(Cell(role, name, cell.source, points, title))
         if headed:
-            headed[-1][1].append(points)
+            headed[-1][1].append(cells[-1].points)
     if cells and next((c.role for c in cells if c.role != "given"), "") == "check":
         raise ValueError(f"{path}: a check cell stands before the first solution cell.")
+    _must_be_checked(path, cells)
     for title, points in headed:
         _must_add_up(path, title, sum(points))
     digest = hashlib.sha256(repr(cells).encode()).hexdigest()
     return Assignment(path.stem, tuple(cells), digest)
+
+
+def _code_cell(cell, about, title, above):
+    """The Cell of a notebook's code cell below the Cells `above`; `about` is its metadata.
+
+    Raises ValueError where it is not in the format.
+    """
+    name, role = about.get("grade_id", ""), role_of(about)
+    points = _points(about) if role == "check" else 0
+    _must_not_be_handed_out(cell.source, role)
+    stripped(cell.source, *SOLUTION)
+    for source in (cell.source, visible(cell.source), hidden(cell.source)):
+        _must_be_python(source)
+    if about and (about.get("schema_version") != SCHEMA or not name):
+        raise ValueError(f"nbgrader metadata of schema {SCHEMA} with a grade_id is needed")
+    if role == "check" and not points > 0:
+        raise ValueError("a check cell needs points above zero, as a number")
+    if role == "check" and (tasks := [c.name for c in above if c.role == "solution"]):
+        _must_check(cell.source, tasks[-1])
+        _must_judge(cell.source)
+    return Cell(role, name, cell.source, points, title)
 
 
 def _points(metadata):
@@ -162,6 +172,32 @@ def _must_not_be_handed_out(source, role):
                 f'marks. The cell\'s metadata needs "nbgrader": {{"schema_version": {SCHEMA}, '
                 f'"grade_id": "…", {keys}}}; copy them from a {kind} cell of another task, and give '
                 "the cell a grade_id of its own"
+            )
+
+
+def _must_not_be_graded_by_hand(cell, about):
+    """Raise ValueError where somebody is to read an answer: its points would be in no gradebook."""
+    answered = about.get("solution") or cell.cell_type != "code"
+    if about.get("task") or (about.get("grade") and answered):
+        raise ValueError(
+            "it is to be graded by hand, which this grader cannot do, so its points would be in no "
+            'gradebook. Take "grade" (or "task") and "points" out of its metadata, put a check cell '
+            "below a solution cell, or keep what is to be read in another folder"
+        )
+
+
+def _must_be_checked(path, cells):
+    """Raise ValueError where a solution cell has no check cell: its task would be in no gradebook."""
+    judged = [cell for cell in cells if cell.role != "given"]
+    for cell, below in itertools.pairwise([*judged, None]):
+        if cell.role == "solution" and (below is None or below.role == "solution"):
+            raise ValueError(
+                f"{path}, cell {cell.name!r}: no check cell stands between this solution cell and "
+                "the next one, so its task would be in no gradebook. If there is a cell that is "
+                f'meant as one, its metadata needs "nbgrader": {{"schema_version": {SCHEMA}, '
+                '"grade_id": "…", "grade": true, "points": …}; copy them from another check cell, '
+                "and give the cell a grade_id of its own. If both solution cells are one task, "
+                "merge them."
             )
 
 
