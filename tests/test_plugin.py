@@ -316,6 +316,33 @@ def test_a_name_that_the_author_forgot_is_no_answer_that_is_missing(grade, hidde
     assert "`torch` is not defined in it" in tasks[0]["message"]
 
 
+IMPORTS = "import numpy as np\ndef twos(n):\n    return 2 * np.ones(n)"
+TWOS = check("task1", "check.equal(twos(3), np.array([2.0, 2.0, 2.0]), 'three')")
+
+
+def test_an_import_in_an_answer_takes_no_module_from_the_check(grade):
+    assert statuses(grade((IMPORTS, TWOS), DOUBLE)) == ["right", "right"]
+
+
+def test_a_module_that_answers_alone_import_is_the_authors_to_import(grade):
+    (task,) = grade((IMPORTS, TWOS), setup="from course.grading import check")
+    assert task["status"] == "not checked"
+    assert "`np` is not defined in it. Import or define it" in task["message"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("import numpy as np\n1 / 0", "ZeroDivisionError"),
+        ("import numpy as np\ndef (", "SyntaxError"),
+    ],
+)
+def test_an_import_is_no_answer_that_hides_what_stopped_the_cell(grade, answer, said):
+    (task,) = grade((answer, TWOS, IMPORTS))
+    assert task["status"] == "error"
+    assert said in task["message"]
+
+
 TRIPLE = "def triple(x):\n    return 3 * x"
 
 

@@ -346,6 +346,13 @@ def bound(source):
     return list(dict.fromkeys(names))
 
 
+def answers(source):
+    """Of the names that `source` binds at the top level, those that no import binds: a set."""
+    statements = ast.parse(source).body
+    others = (node for node in statements if not isinstance(node, ast.Import | ast.ImportFrom))
+    return set().union(*map(statement_names, others))
+
+
 def statement_names(statement):
     """Names that one top-level statement (an ast node) binds."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -282,7 +282,7 @@ class CheckCell(pytest.Item):
             self.note("stopped", None, False, lost)
             raise _Reported(lost)
         status, message = self.parent.failed.get(self.task.name, ("", ""))
-        unbound = not set(author.bound(self.task.source)) & set(names)
+        unbound = not author.answers(self.task.source) & set(names)
         if unbound and status and message != "NotImplementedError":
             if status == "error":
                 message = f"your cell stopped with {message}"
@@ -301,7 +301,10 @@ class CheckCell(pytest.Item):
                 exec(code, names)
         except checks.CheckFailed as error:
             if error.undefined and error.undefined not in _theirs(self.plugin.assignment):
-                self.refuse(f"`{error.undefined}` is not defined in it")
+                self.refuse(
+                    f"`{error.undefined}` is not defined in it. Import or define it there, or in a "
+                    "given cell above"
+                )
             self.note(error.status, error, hidden)
             raise
         except kernels.KernelEnded as ended:
@@ -426,8 +429,8 @@ def _functions(names):
 
 
 def _theirs(assignment):
-    """Names that students are to define."""
-    return set().union(*(author.bound(cell.source) for cell in assignment.solutions))
+    """Names that students are to define. A module that they import is here already, or nowhere."""
+    return set().union(*(author.answers(cell.source) for cell in assignment.solutions))
 
 
 def _asked(item):
