@@ -96,6 +96,13 @@ def test_what_a_visible_part_made_is_there_for_the_hidden_one_whoever_died_befor
     assert statuses(grade(DIES, (maker, made), DOUBLE)) == ["stopped", "right", "right"]
 
 
+def test_what_a_function_returns_in_a_list_can_be_called(grade):
+    makes = "def make():\n    return [lambda x: x + 1, {'by': (3, lambda x: 2 * x)}]"
+    seen = "check.equal(make()[0](2), 3, 'one more')"
+    hidden = "check.equal(make()[1]['by'][1](4), 8, 'twice')"
+    assert statuses(grade((makes, check("task1", seen, hidden)))) == ["right"]
+
+
 # What given cells define, on the grader's side
 
 
@@ -168,6 +175,31 @@ def test_a_check_finds_given_cells_above_it_and_no_others(grade):
         above={1: "image = np.zeros(4)\nimage[1:3] = 1", 2: "image = np.ones(4)"},
     )  # fmt: skip
     assert statuses(tasks) == ["right", "right"]
+
+
+SCORE = "def score(values):\n    return sum(predict(value) == 1 for value in values)"
+
+
+@pytest.mark.parametrize(
+    ("given", "answer", "status", "said"),
+    [
+        (SCORE, "def predict(x):\n    return x % 2", "right", ""),
+        (SCORE, "def predict(x):\n    return 0", "wrong", "0, an integer"),
+        (SCORE, "def other(x): pass", "not attempted", "`predict` is not defined"),
+        (SCORE, "def predict(x):\n    raise KeyError(x)", "error", "KeyError: 1"),
+        (
+            SCORE.replace("== 1", "== ONE"),
+            "def predict(x):\n    return x % 2",
+            "not checked",
+            "`ONE` is not defined in it",
+        ),
+    ],
+)
+def test_a_given_function_may_call_an_answer(grade, given, answer, status, said):
+    call = check("task1", "check.equal(score([1, 2, 3]), 2, 'two of three')")
+    (task,) = grade((answer, call, "def predict(x): pass"), above={1: given})
+    assert task["status"] == status
+    assert said in task["message"] + str(task["failure"])
 
 
 def test_a_given_cell_below_a_check_cannot_stop_it(grade):

@@ -66,3 +66,27 @@ def test_a_handle_of_nothing_is_refused(monkeypatch):
     for value in (values.Opaque("function"), [values.Opaque("function", -1)]):
         with pytest.raises(LookupError, match="nothing is held"):
             boundary._restore(value, {})
+
+
+def test_what_is_not_plain_is_held_however_deep(monkeypatch):
+    monkeypatch.setattr(boundary, "_held", [])
+    model, encoder = (lambda x: x), {1, 2}
+    kept = boundary._shareable((model, [1.0, {"encoder": encoder, "sizes": (2, 3)}], {(1, 2): 3}))
+    assert [kind for kind, _ in (kept[0], kept[1][1]["encoder"], kept[2])] == [
+        "function",
+        "set",
+        "dict",
+    ]
+    assert boundary._restore(kept, {}) == (
+        model,
+        [1.0, {"encoder": encoder, "sizes": (2, 3)}],
+        {(1, 2): 3},
+    )
+    assert values.decode(values.encode(kept)) == kept
+
+
+def test_what_holds_itself_ends_where_it_lies_too_deep(monkeypatch):
+    monkeypatch.setattr(boundary, "_held", [])
+    endless = [len]
+    endless.append(endless)
+    assert values.TOO_DEEP in repr(boundary._shareable(endless))

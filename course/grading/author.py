@@ -365,6 +365,14 @@ def statement_names(statement):
     ]
 
 
+def free(definition):
+    """Names that a function or class (an ast node) reads and does not bind itself: a set."""
+    names = [node for node in ast.walk(definition) if isinstance(node, ast.Name)]
+    own = {node.arg for node in ast.walk(definition) if isinstance(node, ast.arg)}
+    own |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    return {node.id for node in names} - own
+
+
 def changed(statement):
     """Names whose values one top-level statement (an ast node) may change in place: two sets.
 

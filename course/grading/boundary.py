@@ -57,9 +57,8 @@ def _hold(value):
 
 
 def _shareable(value):
-    """`value` as it crosses: plain, or held here and known by a number."""
-    result = values.plain(value)
-    return _hold(value) if isinstance(result, values.Opaque) else result
+    """`value` as it crosses: plain, and what in it is not, held here and known by a number."""
+    return values.plain(value, opaque=_hold)
 
 
 def _digest(value):

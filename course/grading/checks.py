@@ -37,7 +37,7 @@ class CheckFailed(AssertionError):
 
     status = "wrong"
     named = True  # whether `case` is the author's name of a case, and no line of the check
-    undefined = ""  # a name that the check cell reads and that is not there
+    undefined = ""  # a name that is not there, though the check cell, or what it calls, reads it
 
     def __init__(self, task, case, expected="", got="", look=""):
         self.task, self.case = task, case
@@ -156,7 +156,7 @@ class Check:
     def _verdict(self, error):
         """A CheckFailed for an exception that came out of a check cell."""
         name = error.name if isinstance(error, NameError) else None
-        if name and len(cases.frames(error)) < 2:  # the check cell's own; theirs has a frame more
+        if name and len(cases.frames(error)) < 2:  # the check cell's own; others have a frame more
             return NotAttempted(self._task, f"`{name}` is not defined", name)
         raised, error = error, student_error(error)
         if _from_stub(error):
@@ -167,7 +167,9 @@ class Check:
         of_the_check = len(files) == 1 and raised is not error
         kind = NotUsable if of_the_check else CodeStopped
         case, look = cases.tried(raised)
-        return kind(self._task, error, case, line, look)
+        failed = kind(self._task, error, case, line, look)
+        failed.undefined = name or ""
+        return failed
 
     def rng(self):
         """A random generator (numpy.random.Generator) of this task, and of this student."""

@@ -268,7 +268,7 @@ class CheckCell(pytest.Item):
             self.parent.go_to(self.number)
             names = self.parent.given.names(self.number)
             self.parent.student.given = _functions(names)
-            names |= self.parent.student.look(_asked(self))
+            names |= self.parent.student.look(self.asked())
         except kernels.KernelEnded as ended:
             self.note("stopped", None, False, self.plugin.explain(ended))
             raise _Reported(str(ended)) from None
@@ -290,6 +290,11 @@ class CheckCell(pytest.Item):
             raise _Reported(message)
         return names
 
+    def asked(self):
+        """Names of students' cells that the check reads, or a function of a given cell for it."""
+        read = author.used(self.cell.source) & _theirs(self.plugin.assignment)
+        return sorted(read | self.parent.given.asks)
+
     def judge(self, source, names, hidden):
         """Run `source` among `names`; note the verdict where it is not "right".
 
@@ -300,13 +305,16 @@ class CheckCell(pytest.Item):
             with contextlib.redirect_stdout(io.StringIO()), self.plugin.check(self.task.name):
                 exec(code, names)
         except checks.CheckFailed as error:
-            if error.undefined and error.undefined not in _theirs(self.plugin.assignment):
+            name = error.undefined
+            if name and name not in _theirs(self.plugin.assignment):
                 self.refuse(
-                    f"`{error.undefined}` is not defined in it. Import or define it there, or in a "
+                    f"`{name}` is not defined in it. Import or define it there, or in a "
                     "given cell above"
                 )
+            if name:  # read by the check, or by a function of a given cell that it calls
+                error = checks.NotAttempted(self.task.name, f"`{name}` is not defined", name)
             self.note(error.status, error, hidden)
-            raise
+            raise error from None
         except kernels.KernelEnded as ended:
             case, look = cases.tried(ended)
             failed = checks.CheckFailed(self.task.name, case, look=look)
@@ -367,6 +375,12 @@ class _Given:
     That is what binds a name that a check needs, or changes its value in place. The rest
     (plotting, an example) is left out, so a notebook that imports Keras for its students does not
     import it here.
+
+    Attributes
+    ----------
+    asks : set of str
+        Names of students' that functions of given cells read; they look in the dictionary of
+        :meth:`names`.
     """
 
     def __init__(self, assignment, check):
@@ -384,6 +398,9 @@ class _Given:
             kept |= more
             needed |= set().union(*(author.used(ast.unparse(nodes[i][2])) for i in more))
         self._kept = [nodes[i] for i in sorted(kept)]
+        definitions = ast.FunctionDef | ast.ClassDef
+        kept = [node for _, _, node in self._kept if isinstance(node, definitions)]
+        self.asks = self._theirs & set().union(*map(author.free, kept))
 
     def _changed(self, node):
         """Names that a statement changes in place, as far as it can be told from its source.
@@ -431,11 +448,6 @@ def _functions(names):
 def _theirs(assignment):
     """Names that students are to define. A module that they import is here already, or nowhere."""
     return set().union(*(author.answers(cell.source) for cell in assignment.solutions))
-
-
-def _asked(item):
-    """Names of students' cells that a check cell reads."""
-    return sorted(_theirs(item.plugin.assignment) & author.used(item.cell.source))
 
 
 def compiled(source, name):

@@ -45,19 +45,24 @@ class Given(NamedTuple):
     name: str
 
 
-def plain(value, depth=0):
+def plain(value, depth=0, opaque=None):
     """`value` with tensors as arrays, scalars of numpy as numbers, everything else as Opaque.
 
     Parameters
     ----------
     value : object
         What a student's code returned.
+    depth : int
+        How deep it lies in what crosses.
+    opaque : callable, optional
+        ``opaque(value)`` gives the Opaque of what is not plain, wherever it lies.
 
     Returns
     -------
     None, bool, int, float, str, list, tuple, dict, numpy.ndarray or Opaque
         Rebuilt: subclasses of these types become the types themselves.
     """
+    opaque = opaque or _opaque
     if depth > DEEPEST:
         return Opaque(TOO_DEEP)
     if value is None or isinstance(value, bool | Opaque | Given):
@@ -66,19 +71,22 @@ def plain(value, depth=0):
         return str.__str__(value)
     if isinstance(value, np.generic):
         known = value.dtype.kind in KINDS and value.dtype.itemsize <= 8
-        return plain(value.item(), depth) if known else _opaque(value)
+        return plain(value.item(), depth) if known else opaque(value)
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):
         return float.__float__(value)
     if isinstance(value, list | tuple):
         kind = list if isinstance(value, list) else tuple
-        return kind(plain(item, depth + 1) for item in value)
+        return kind(plain(item, depth + 1, opaque) for item in value)
     if isinstance(value, dict):
-        items = {plain(k, depth + 1): plain(v, depth + 1) for k, v in value.items()}
-        return items if all(isinstance(k, str | int | float) for k in items) else _opaque(value)
+        keys = [plain(key, depth + 1) for key in value]
+        if not all(isinstance(key, str | int | float) for key in keys):
+            return opaque(value)
+        parts = (plain(part, depth + 1, opaque) for part in value.values())
+        return dict(zip(keys, parts, strict=True))
     array = _array(value)
-    return _opaque(value) if array is None else array
+    return opaque(value) if array is None else array
 
 
 def _array(value):
