@@ -182,6 +182,37 @@ def test_an_unfinished_copy_below_a_cell_takes_nothing_from_it(grade, assignment
     assert result["notes"] == [f"The cell {TASK} is there more than once; the first one counts."]
 
 
+SPLIT = ["def area(mask):\n    s = mask.sum()", "    return s"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        (SPLIT, True),
+        ([SPLIT[0], SPLIT[1] + "\n%timeit area(x)"], True),
+        ([SPLIT[0] + "\n    !ls", SPLIT[1] + "\narea?"], True),
+        (["%matplotlib inline\n" + SPLIT[0], "def ("], False),
+        (["%matplotlib inline\n" + SPLIT[0], "%timeit area(x)"], True),
+        (["\n".join(SPLIT), "%%timeit\narea(x)"], False),
+        (["%%time\n" + SPLIT[0], SPLIT[1]], True),
+        (["a = 1\n" + "#" * 5000, "def ("], False),
+    ],
+)  # fmt: skip
+def test_a_split_cell_is_told_from_a_copy(parts, whole):
+    """By whether it is complete, for a kernel that knows magics."""
+    cells = [submissions.Cell("task", "code", source) for source in parts]
+    made = author.Assignment("own", (author.Cell("solution", "task", ""),), "")
+    answers, notes = session.pick(cells, made)
+    assert answers["task"] == ("\n".join(parts) if whole else parts[0])
+    assert ("was split" in notes[0]) is whole
+
+
+def test_a_cell_of_more_magics_than_ipython_reads_is_read_without(monkeypatch):
+    monkeypatch.setattr("IPython.core.inputtransformer2.TRANSFORM_LOOP_LIMIT", 2)
+    assert session._parses("%who\n")
+    assert not session._parses("%who\n" * 3)
+
+
 def own_cell(source):
     """A change that puts a cell of the student's own above the first task."""
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_notebook
 
 from . import author, checks, kernels, results, submissions
@@ -21,6 +23,7 @@ from .confinement import Limits
 from .plugin import Plugin
 
 SCHEMA = 1
+LONGEST = 4000  # characters of a cell in which magics are read: each takes a pass over all
 OWN_CODE = (
     "There is code outside the cells of the tasks, which does not count. If an answer needs it, an "
     "import or a helper perhaps, put it into the cell of that answer."
@@ -133,9 +136,15 @@ def pick(cells, assignment):
 
 
 def _parses(source):
+    """Whether a cell is complete, magics and shell commands read as the kernel reads them."""
+    if re.search(r"\n\s*%%", source):  # only at the top of a cell; what it heads is another one
+        return False
+    if len(source) < LONGEST:
+        with contextlib.suppress(SyntaxError, RuntimeError):  # IPython gives up on a few hundred
+            source = TransformerManager().transform_cell(source)
     try:
         ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError):
         return False
     return True
 
