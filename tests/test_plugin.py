@@ -324,6 +324,30 @@ def test_an_error_above_the_checks_costs_that_task_alone(grade, answer, status, 
     assert said in tasks[0]["message"] + str(tasks[0]["failure"])
 
 
+F, G = "def f():\n    return 1", "def g():\n    return 2"
+F_AND_G = "check.equal(f() + g(), 3, 'both')"
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+@pytest.mark.parametrize(
+    ("between", "status", "said"),
+    [
+        ("1 / 0", "error", "your cell stopped with ZeroDivisionError: division by zero"),
+        ("import os; os._exit(1)", "stopped", "the kernel died"),
+        ("raise NotImplementedError()", "not attempted", "`g` is not defined"),
+    ],
+)
+def test_of_two_names_the_one_that_is_missing_is_told_by_what_stopped_the_cell(
+    grade, between, status, said, hidden
+):
+    cell = check("task1", *(["f()", F_AND_G] if hidden else [F_AND_G]))
+    (task,) = grade((f"{F}\n{between}\n{G}", cell, f"{F}\n{G}"))
+    if hidden and status == "not attempted":  # of a hidden part that is not told
+        status, said = "wrong", ""
+    assert task["status"] == status
+    assert said in task["message"]
+
+
 # What an author's check hands over
 
 

@@ -281,14 +281,19 @@ class CheckCell(pytest.Item):
         if lost:
             self.note("stopped", None, False, lost)
             raise _Reported(lost)
-        status, message = self.parent.failed.get(self.task.name, ("", ""))
-        unbound = not author.answers(self.task.source) & set(names)
-        if unbound and status and message != "NotImplementedError":
-            if status == "error":
-                message = f"your cell stopped with {message}"
-            self.note(status, None, False, message)
-            raise _Reported(message)
+        if not author.answers(self.task.source) & set(names):
+            self.tell_failed()
         return names
+
+    def tell_failed(self):
+        """Where the task's cell stopped, note that: what the check misses was to come below."""
+        status, message = self.parent.failed.get(self.task.name, ("", ""))
+        if not status or message == "NotImplementedError":
+            return
+        if status == "error":
+            message = f"your cell stopped with {message}"
+        self.note(status, None, False, message)
+        raise _Reported(message) from None
 
     def asked(self):
         """Names of students' cells that the check reads, or a function of a given cell for it."""
@@ -311,6 +316,8 @@ class CheckCell(pytest.Item):
                     f"`{name}` is not defined in it. Import or define it there, or in a "
                     "given cell above"
                 )
+            if name in author.answers(self.task.source):
+                self.tell_failed()
             if name:  # read by the check, or by a function of a given cell that it calls
                 error = checks.NotAttempted(self.task.name, f"`{name}` is not defined", name)
             self.note(error.status, error, hidden)
