@@ -1,11 +1,13 @@
 """Author notebooks: what is read, what students get, what is refused."""
 
 import copy
+import shlex
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course import __main__ as command_line
 from course import notebooks
 from course.grading import author
 
@@ -302,7 +304,16 @@ def test_exercises_are_written_checked_and_cleared_away(tmp_path, capsys):
     assert author.write_exercises(tmp_path / "source", target, check=True) == 2
     assert author.write_exercises(tmp_path / "source", target) == 2
     assert {path.name for path in target.iterdir()} == {"99_doubling.ipynb", "notes.ipynb"}
-    assert "make exercises" in capsys.readouterr().out
+    mends = f"exercises --author {tmp_path / 'source'} --out {target}` to mend that."
+    assert mends in capsys.readouterr().out
+
+
+def test_the_command_that_mends_what_is_out_of_date_leaves_other_folders_alone(tmp_path):
+    assert author._to_write(author.FOLDER, author.EXERCISES) == "make exercises"
+    for folders in ((tmp_path, author.EXERCISES), (author.FOLDER, tmp_path / "to hand out")):
+        words = shlex.split(author._to_write(*map(str, folders)))
+        options = command_line._parser().parse_args(words[3:])
+        assert (options.author, options.out) == tuple(map(str, folders))
 
 
 def test_a_stub_is_no_answer_however_its_cell_ends(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course.grading import author, checks, plugin, session, submissions
+from course.grading import author, checks, kernels, plugin, session, submissions
 
 pytestmark = pytest.mark.kernels
 
@@ -527,6 +527,17 @@ def test_a_task_for_which_no_time_was_left_is_told_so(grade):
     assert tasks[0]["message"] == "stopped: it took longer than 3 seconds"
     assert tasks[2]["message"] == tasks[3]["message"]
     assert "the 8 seconds of the whole notebook were used up" in tasks[3]["message"]
+
+
+def test_cells_that_do_not_come_to_their_end_again_take_no_time_of_the_students(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(plugin.time, "monotonic", lambda: now[0])
+    made = plugin.Plugin(None, None, {}, None, None, cell_seconds=5, notebook_seconds=60)
+    made.start_clock()
+    with pytest.raises(kernels.KernelEnded), made.running_again():
+        now[0] = 1000.0
+        made.seconds(again=True)
+    assert made.until == 1060.0
 
 
 def test_what_is_run_again_takes_no_time_of_the_students(grade):

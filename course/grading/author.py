@@ -13,11 +13,12 @@ import hashlib
 import itertools
 import math
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from course import notebooks
+from course import hints, notebooks
 
 from . import cases
 
@@ -479,8 +480,16 @@ def write_exercises(source=FOLDER, target=EXERCISES, check=False):
             if not check:
                 there.unlink()
     if check and changed:
-        print("Run `make exercises` to mend that.")
+        print(f"Run `{_to_write(source, target)}` to mend that.")
     return changed
+
+
+def _to_write(source, target):
+    """The command that writes the students' notebooks of the folder `source` to `target`."""
+    if (Path(source), Path(target)) == (FOLDER, EXERCISES):
+        return "make exercises"
+    source, target = (shlex.quote(str(folder)) for folder in (source, target))
+    return hints.command("exercises", "--author", source, "--out", target)
 
 
 def _tasks(path):

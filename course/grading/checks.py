@@ -182,7 +182,8 @@ class Check:
         ----------
         got : number, array, tensor, or list, tuple or dictionary of such
         expected : the same
-            An integer passes for a float, never the other way round, a boolean for neither.
+            A single integer passes for a single float, in a list too; an array of integers does
+            not for one of floats. Never the other way round, and a boolean for neither.
         case : str
             What was tried, in the student's words. Never tell hidden inputs in it.
         look : str

@@ -100,7 +100,8 @@ def _write(folder, author, name, wanted):
 class Exercise:
     """An author notebook, to be handed in in all sorts of states.
 
-    Attributes: `solved`, grade id → solution, in the notebook's order; `title`, grade id → heading.
+    Attributes: `solved`, grade id → solution, in the notebook's order; `released`, the notebook
+    (NotebookNode) as students get it.
     """
 
     def __init__(self, path):

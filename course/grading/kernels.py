@@ -125,7 +125,7 @@ class BoxedKernel(RunningKernel):
     limits : Limits
     start_seconds : float
     output : int
-        Bytes of messages that it may send between two calls of :meth:`allow_output`.
+        Bytes of messages that it may send between two calls of :meth:`within`.
     """
 
     def __init__(self, server, limits, start_seconds=60, output=8 * 2**20):

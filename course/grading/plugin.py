@@ -94,8 +94,10 @@ class Plugin:
         self.seconds()
         begun = time.monotonic()
         self.again_until = begun + self.notebook_seconds
-        yield
-        self.until += time.monotonic() - begun
+        try:
+            yield
+        finally:
+            self.until += time.monotonic() - begun
 
     def seconds(self, again=False):
         """Wall time for what comes next; `again` says that it has run before."""
