@@ -3,6 +3,7 @@
 import ast
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_what_is_printed_is_the_command_that_grades(tmp_path, capsys):
     assert "19 students" in said
     line = said.splitlines()[-1]
     python, module, course, *arguments = shlex.split(line)
-    assert Path(python).samefile(sys.executable)
+    assert Path(shutil.which(python)).samefile(sys.executable)
     assert [module, course] == ["-m", "course"]
     options = command_line._parser().parse_args(arguments)
     assert options.submissions == str(tmp_path / "my class" / "submitted")

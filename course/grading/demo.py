@@ -5,13 +5,11 @@ Every student is named after what they did. The same author notebooks give the s
 
 import ast
 import copy
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from course import notebooks
+from course import hints, notebooks
 
 from .author import FOLDER, SOLUTION, find, release
 
@@ -79,11 +77,10 @@ def make(folder, author=FOLDER):
         print(f"  {sample.student:{width}}  {sample.story}")
     for name in second:
         print(f"\nFive of them handed in {name} too.")
-    options = "" if author == FOLDER else f" --author {shlex.quote(str(author))}"
+    options = [] if author == FOLDER else ["--author", shlex.quote(str(author))]
     submitted, graded = (shlex.quote(str(folder / part)) for part in ("submitted", "graded"))
-    python = os.path.relpath(sys.executable)
-    python = shlex.quote(sys.executable if python.startswith(os.pardir) else python)
-    print(f"\nGrade them with\n\n  {python} -m course grade {submitted}{options} --out {graded}")
+    command = hints.command("grade", submitted, *options, "--out", graded)
+    print(f"\nGrade them with\n\n  {command}")
 
 
 def _write(folder, author, name, wanted):

@@ -34,8 +34,8 @@ class KernelEnded(BaseException):
     Not an Exception, so that no check takes it for one that a student's function raised.
     """
 
-    def __init__(self, reason, code=None):
-        self.reason, self.code = reason, code
+    def __init__(self, reason):
+        self.reason = reason
         super().__init__(f"the kernel ended: {reason}")
 
 
@@ -207,8 +207,7 @@ class BoxedKernel(RunningKernel):
         except OSError:
             said = b""
         self.control.close()
-        said = json.loads(said) if said else {"ended": "died", "code": None}
-        self.end = KernelEnded(said["ended"], said["code"])
+        self.end = KernelEnded(json.loads(said)["ended"] if said else "died")
         return self.end
 
     def within(self, seconds):

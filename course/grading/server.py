@@ -111,13 +111,12 @@ def _receive(client):
 
 
 def _end(kernel, chooser, kernels):
-    _, status = os.waitpid(kernel.guardian, 0)
+    os.waitpid(kernel.guardian, 0)
     chooser.unregister(kernel.pidfd)
     os.close(kernel.pidfd)
     kernels.pop(kernel.client, None)
-    code = os.waitstatus_to_exitcode(status)
     with contextlib.suppress(OSError):
-        kernel.client.sendall(json.dumps({"ended": kernel.reason or "died", "code": code}).encode())
+        kernel.client.sendall(json.dumps({"ended": kernel.reason or "died"}).encode())
         kernel.client.shutdown(socket.SHUT_RDWR)
 
 
@@ -236,11 +235,10 @@ def _guard(box, folder, request, limits):
             os.kill(kernel, signal.SIGINT)
         elif pending:
             os.kill(kernel, signal.SIGKILL)
-    _, status = os.waitpid(kernel, 0)
+    os.waitpid(kernel, 0)
     if box != "bubblewrap":  # there, the end of process 1 was the end of all
         _reap(request["user"])
-    code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
+    os._exit(0)
 
 
 def _reap(user):

@@ -6,7 +6,6 @@ import hmac
 import io
 import itertools
 import json
-import os
 import re
 import tempfile
 import time
@@ -18,17 +17,17 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_notebook
 
+from course.notebooks import replay
+
 from . import author, checks, kernels, results, submissions
 from .confinement import Limits
 from .plugin import Plugin
 
-SCHEMA = 1
 LONGEST = 4000  # characters of a cell in which magics are read: each takes a pass over all
 OWN_CODE = (
     "There is code outside the cells of the tasks, which does not count. If an answer needs it, an "
     "import or a helper perhaps, put it into the cell of that answer."
 )
-QUIET = ["-q", "--color=no", "--noconftest", "-p", "no:cacheprovider", "-p", "nbval.plugin"]
 
 
 class Settings(NamedTuple):
@@ -72,7 +71,7 @@ def grade(submission, assignments, settings):
     """
     begun = time.monotonic()
     result = {
-        "schema": SCHEMA, "student": submission.student, "assignment": submission.assignment,
+        "schema": results.SCHEMA, "student": submission.student, "assignment": submission.assignment,
         "status": "not graded", "reason": "", "notes": [], "sandbox": settings.server.kind,
         "points": 0, "max_points": 0, "tasks": [],
     }  # fmt: skip
@@ -223,9 +222,9 @@ def _judge(assignment, answers, folder, student, settings):
         lambda: kernels.BoxedKernel(settings.server, settings.limits),
         settings.cell_seconds, settings.notebook_seconds,
     )  # fmt: skip
-    options = [str(path), "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), *QUIET]
+    options = [str(path), "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), *replay.QUIET]
     options.append(f"--nbval-cell-timeout={10 * settings.notebook_seconds}")
-    with _undisturbed(), contextlib.redirect_stdout(io.StringIO()) as said:
+    with replay.undisturbed(), contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main(options, plugins=[plugin])
     missing = {check.name for check in assignment.checks} - set(plugin.verdicts)
     if missing or code not in (0, 1):
@@ -249,21 +248,6 @@ def _graft(cell, answers):
     """A cell of the notebook that nbval reads. A check's source is of no use there."""
     source = {"given": cell.source, "solution": answers.get(cell.name, ""), "check": ""}[cell.role]
     return new_code_cell(source)
-
-
-@contextlib.contextmanager
-def _undisturbed():
-    """Keep plugins and options of the instructor's own pytest out of the run."""
-    kept = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
-    kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _task(assignment, check, answers, verdicts, outputs):

@@ -22,6 +22,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from . import read
 from .formatting import ANSI
 
+# Of a pytest run inside a program; see also undisturbed().
 QUIET = ["-q", "--color=no", "--noconftest", "-p", "no:cacheprovider", "-p", "nbval.plugin"]
 NOT_REACHED = "The run ended before this cell."
 NOT_ENDED = "The run ended in this cell."
@@ -64,7 +65,7 @@ def compare(path, executed, strict=True):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pytest.ini").write_text("[pytest]\n")
         options = [str(plugin.path), "-c", f"{folder}/pytest.ini", "--rootdir", folder, *QUIET]
-        with _undisturbed(), contextlib.redirect_stdout(io.StringIO()) as said:
+        with undisturbed(), contextlib.redirect_stdout(io.StringIO()) as said:
             code = pytest.main(options, plugins=[plugin])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"pytest ended with {code!r} on {path}: {said.getvalue()[-2000:]}")
@@ -99,7 +100,7 @@ def _text(cell):
 
 
 @contextlib.contextmanager
-def _undisturbed():
+def undisturbed():
     """Keep plugins and options of the user's own pytest out of the run."""
     with mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
