@@ -411,6 +411,42 @@ def test_the_learning_rate_warms_up_and_falls():
     assert 0 < rates[-1] < 0.05
 
 
+def test_every_step_is_taken_at_its_epochs_learning_rate(monkeypatch):
+    rates = []
+
+    def look(keeper, batch, logs=None):
+        rates.append(float(keeper.model.optimizer.learning_rate))
+
+    monkeypatch.setattr(training._Keeper, "on_train_batch_begin", look)
+    fit(make_model(), make_samples(), epochs=4, batch_size=2, learning_rate=8e-3)
+    root = math.sqrt(0.5)  # the cosine of an eighth of a turn
+    expected = [8e-3 / 4, 4e-3 * (1 + root), 4e-3, 4e-3 * (1 - root)]
+    assert rates[::2] == rates[1::2] == pytest.approx(expected, rel=1e-6)  # two steps an epoch
+
+
+def test_without_validation_the_epoch_best_on_the_training_pictures_is_kept(monkeypatch):
+    weights = []
+    end = training._Keeper.on_epoch_end
+
+    def note(keeper, epoch, logs=None):
+        weights.append(keeper.model.get_weights())
+        end(keeper, epoch, logs)
+
+    def mislead(mask):
+        mask[:] = (mask + 1) % CLASSES
+
+    monkeypatch.setattr(training._Keeper, "on_epoch_end", note)
+    model = make_model()
+    settings = {"epochs": EPOCHS, "batch_size": 2, "learning_rate": 1e-2}
+    history = fit(model, make_samples(), augment=FromEpoch(3, mislead), **settings)
+    assert history.curves.keys() == {"loss", "mean_iou"}
+    best = int(np.argmax(history.curves["mean_iou"]))
+    assert best in (0, 1)
+    assert history.best_epoch == best + 1
+    assert_same_weights(model, weights[best])
+    assert not np.allclose(model.get_weights()[0], weights[-1][0], atol=1e-4)
+
+
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_an_id_that_is_no_class_is_named_before_training(part):
     samples = {"train": make_samples(2), "validation": make_samples(3)}
