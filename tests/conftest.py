@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import cv2
@@ -165,6 +166,14 @@ def make_dataset(tmp_path):
         return folder
 
     return make
+
+
+def wait_for(there, what, seconds=60):
+    """Return once `there()` is true; `what` names it where it does not become so."""
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until, f"waited {seconds} seconds for {what}"
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import wait_for
 
 from course import doctor
 from course.grading import box, confinement, kernels
@@ -92,17 +93,26 @@ def test_the_instructors_environment_stays_outside(monkeypatch):
     assert inside["KERAS_BACKEND"] == "jax"
 
 
+def running():
+    """Command lines of the machine's processes."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
 @pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
 def test_nothing_of_a_server_is_left(kind):
     need(kind)
+    sleeper = f"sleep 1234.{os.getpid()}"  # of no other run of this test
     with kernels.Server(kind) as server:
         kernel = kernels.BoxedKernel(server, Limits())
-        kernel.execute_cell_input("import subprocess; subprocess.Popen(['sleep', '1234'])")
+        program = f"import subprocess; subprocess.Popen({sleeper.split()})"
+        kernel.await_reply(kernel.execute_cell_input(program))
         folder, process = Path(server.folder), server.process
+        assert sleeper in running()
     assert not folder.exists()
     assert process.poll() is not None
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert "sleep 1234" not in listed.stdout.splitlines()
+    # What a killed namespace holds is killed by the system, a moment later.
+    wait_for(lambda: sleeper not in running(), "the end of its process")
 
 
 FORGOTTEN = """
