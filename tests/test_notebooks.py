@@ -1,7 +1,5 @@
 """The form of every notebook: one test a rule, one case a file (rules: notebook_form.py)."""
 
-import os
-
 import notebook_form as form
 import pytest
 
@@ -136,9 +134,7 @@ def test_stored_outputs_come_from_synthetic_data(path):
     assert_none(path, form.synthetic_data(form.read(path)))
 
 
+@pytest.mark.slow
 @everything
-def test_no_figure_shows_a_real_photograph(path):
-    folder = os.environ.get("COURSE_REAL_DATA")
-    if not folder:
-        pytest.skip("COURSE_REAL_DATA names no copy of the real dataset to compare figures with")
-    assert_none(path, form.real_pictures(form.read(path), folder))
+def test_no_figure_shows_a_real_photograph(path, real_data):
+    assert_none(path, form.real_pictures(form.read(path), real_data))
