@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from benchmarks import recipe
 from course import metrics, training
 from course.classes import UNLABELED
 from course.data import FLIPS, Batches, Samples
@@ -624,3 +625,29 @@ def test_rare_classes_weigh_more_but_not_without_limit():
     unlabeled, common, rarer, rarest, absent = loss.class_weights
     assert (unlabeled, absent) == (0, 0)
     assert 0 < common < rarer < rarest == 3
+
+
+def test_the_weights_of_the_default_loss_by_hand():
+    masks = np.zeros((1, 8, 16), np.uint8)  # half of it unlabeled
+    masks[0, :4] = [[1] * 9 + [2] * 4 + [3, 3, 4]] * 4
+    train = Samples(("a",), np.zeros((*masks.shape, 3), np.uint8), masks)
+    # Of 36, 16, 8 and 4 pixels the median is 12: the roots of 12/36, 12/16, 12/8 and 12/4.
+    expected = [0, 3**-0.5, 0.75**0.5, 1.5**0.5, 3**0.5, 0]
+    loss = weighted_cross_entropy(train, 6)
+    np.testing.assert_allclose(loss.class_weights, expected, rtol=1e-6)
+    assert loss.ignore == UNLABELED
+    limited = weighted_cross_entropy(train, 6, limit=1.5, ignore=None).class_weights
+    # The 64 of class 0 count here: of five classes, the middle one has 16.
+    np.testing.assert_allclose(limited, [0.5, 2 / 3, 1, 2**0.5, 1.5, 0], rtol=1e-6)
+    masks[:] = 1
+    masks[0, 0, 0] = 2  # the root of (128 / 2) / 1 is 8
+    assert weighted_cross_entropy(train, 3).class_weights[2] == 5
+
+
+def test_the_recipe_weighs_as_training_does():
+    masks = np.zeros((2, 4, 10), np.uint8)
+    masks[0, :, 1:], masks[1, :2], masks[1, 2:, :3] = 1, 2, 3  # shares differ from those a picture
+    train = Samples(("a", "b"), np.zeros((*masks.shape, 3), np.uint8), masks)
+    ours, its = weighted_cross_entropy(train, 24), recipe._by_root(train.pixel_counts())
+    assert its.ignore == ours.ignore
+    np.testing.assert_array_equal(its.class_weights, ours.class_weights)
