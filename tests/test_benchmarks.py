@@ -96,6 +96,15 @@ def test_a_stored_race_is_run_again_with_its_epochs_and_costs(folder):
     assert epochs == {"U-Net": 7, "FCN-8s": 9}
 
 
+def test_a_race_against_time_has_the_epochs_that_fit():
+    scale = SimpleNamespace(batch=4)
+    cost = {"seconds a step": 0.5, "ms a picture": 100}
+    # Two steps and five looks: a second and a half.
+    assert showdown.epochs_in(2, cost, range(11), range(5), scale) == 80
+    assert showdown.epochs_in(0.04, cost, range(11), range(5), scale) == 2  # 1.6, rounded
+    assert showdown.epochs_in(0.001, cost, range(11), range(5), scale) == 1
+
+
 def test_an_update_replaces_the_same_run_and_keeps_the_others(folder):
     def row(seed, model, score):
         return {

@@ -71,6 +71,29 @@ def test_a_run_goes_on_from_the_shorter_budget_to_the_longer(options, monkeypatc
         assert labels.dtype == np.uint8
 
 
+def test_a_step_is_timed_with_its_batch_and_without_tracing(monkeypatch):
+    # A clock that only batches, a second each, and steps move.
+    clock = [0.0]
+
+    class Network:
+        steps = 0
+
+        def train_on_batch(self, images, labels):
+            self.steps += 1
+            traces, slow = self.steps <= peers.WARM_UP, self.steps == peers.WARM_UP + 2
+            clock[0] += 60 if traces or slow else 2
+
+    def stream():
+        while True:
+            clock[0] += 1
+            yield None, None
+
+    monkeypatch.setattr(peers, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(peers, "_set_seed", keras.utils.set_random_seed)
+    peer = peers.Peer(lambda rate, steps, size: Network(), "here", 2, 0.5)
+    assert peers._seconds_a_step(peer, 0.1, stream(), seed=0) == 3
+
+
 def test_labels_are_one_hot_and_as_small_as_what_the_network_says(options):
     with np.load(options.folder / "pictures.npz") as stored:
         samples = peers.Samples(tuple("abcdef"), stored["images"], stored["masks"])
