@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from models import assert_close, count, narrow, pictures, randomise, unallocated
+from models import assert_close, calm, count, narrow, pictures, randomise, unallocated
 from reference import deeplab_torchvision as torchvision
 
 from course.losses import CrossEntropy
@@ -26,16 +26,6 @@ def small(version, name="resnet", **options):
     if version == "v3plus":
         options = {"low_channels": 3, **options}
     return VERSIONS[version](name, narrow(name, 2), classes=3, **options)
-
-
-def calm(model, seed=0):
-    """Random normalisations and biases that keep the size of the signal through a deep trunk."""
-    rng = np.random.default_rng(seed)
-    for variable in model.weights:
-        if len(variable.shape) == 1 and "seed" not in variable.name:
-            centre = variable.name in ("gamma", "moving_variance")
-            variable.assign(centre + rng.normal(0, 0.1, variable.shape))
-    return model
 
 
 # -- what was published ------------------------------------------------------------------------
