@@ -55,6 +55,22 @@ def calm(model, seed=0):
     return model
 
 
+def convolve(x, kernel, stride=1):
+    """In plain numpy, padded as TensorFlow's "same": x (height, width, in), kernel (taps, taps, in, out)."""
+    taps, rims = kernel.shape[0], []
+    for n in x.shape[:2]:
+        rim = max(0, (-(-n // stride) - 1) * stride + taps - n)
+        rims.append((rim // 2, rim - rim // 2))
+    x = np.pad(x, [*rims, (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(x, (taps, taps), (0, 1))
+    return np.einsum("hwcij,ijco->hwo", windows[::stride, ::stride], kernel, optimize=True)
+
+
+def norm_relu(x, gamma, beta, mean, variance):
+    """Batch normalization as in use, then ReLU, in plain numpy."""
+    return np.maximum((x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, 0)
+
+
 def assert_close(got, expected, rounding=1e-4):
     """Equal but for float32's rounding, and not because all is zero."""
     got, expected = np.asarray(got), np.asarray(expected)

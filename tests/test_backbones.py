@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras.applications import mobilenet_v2, resnet, vgg16
-from models import assert_close, calm, count, narrow, pictures, unallocated
+from models import assert_close, calm, convolve, count, narrow, norm_relu, pictures, unallocated
 
 from course.models.backbones import (
     BACKBONES,
@@ -186,6 +186,30 @@ def test_inception_equals_its_branches_in_numpy(size):
         conv(around(x, 3, -np.inf).max((-2, -1)), "pool_proj"),
     ]
     assert_close(got[0], np.concatenate(branches, -1))
+
+
+@pytest.mark.parametrize("size", [(45, 71), (64, 64)])
+def test_alexnet_equals_its_layers_in_numpy(size):
+    model, images = small("alexnet"), pictures(1, *size)
+
+    def conv(x, name, stride=1):
+        (kernel,) = model.get_layer(name).get_weights()
+        norm = model.get_layer(f"{name}_norm").get_weights()
+        return norm_relu(convolve(x, kernel, stride), *norm)
+
+    def pool(x):
+        rims = [(0, 1) if n % 2 == 0 else (1, 1) for n in x.shape[:2]]
+        x = np.pad(x, [*rims, (0, 0)], constant_values=-np.inf)
+        return np.lib.stride_tricks.sliding_window_view(x, (3, 3), (0, 1))[::2, ::2].max((-2, -1))
+
+    image = images[0] / 127.5 - 1
+    maps = {2: conv(image, "beside", 2), 4: conv(image, "conv1", 4)}
+    maps[8] = conv(pool(maps[4]), "conv2")
+    maps[16] = conv(conv(conv(pool(maps[8]), "conv3"), "conv4"), "conv5")
+    maps[32] = pool(maps[16])
+    got = model(images)
+    for stride in STRIDES:
+        assert_close(got[stride][0], maps[stride])
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
 """The network for small devices: its size by hand, its shapes, its smallness."""
 
+import cv2
 import keras
 import numpy as np
 import pytest
-from models import count, unallocated
+from models import assert_close, convolve, count, norm_relu, pictures, randomise, unallocated
 
 from course.models.backbones.conv import separable
 from course.models.mobile import mobile_unet
@@ -59,6 +60,46 @@ def test_a_separable_block_is_keras_own_separable_convolution():
     found = block.predict(x, verbose=0)
     expected = keras.ops.convert_to_numpy(reference(x))
     np.testing.assert_allclose(found, expected / (1 + 1e-3), rtol=1e-4)  # twice √(1 + epsilon)
+
+
+def in_numpy(model, image):
+    """The logits of one picture, by a second implementation with the weights of `model`."""
+
+    def weights(name):
+        return model.get_layer(name).get_weights()
+
+    def conv_relu(x, name, stride=1):
+        return norm_relu(convolve(x, *weights(name), stride), *weights(f"{name}_norm"))
+
+    def separable(x, name, stride=1):
+        (kernel,) = weights(f"{name}_depth")
+        each = np.einsum("ijco,cd->ijcd", kernel, np.eye(x.shape[-1]))  # nothing across channels
+        x = norm_relu(convolve(x, each, stride), *weights(f"{name}_depth_norm"))
+        return conv_relu(x, name)
+
+    def dense(x, name):
+        kernel, bias = weights(name)
+        return x @ kernel[0, 0] + bias
+
+    def enlarged(x, size):
+        return cv2.resize(x, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+    height, width, _ = image.shape
+    x = np.pad(image, [(0, -height % 32), (0, -width % 32), (0, 0)], mode="reflect")
+    whole, across = x.shape[:2], {}
+    x = conv_relu(x / 127.5 - 1, "stem", 2)
+    for stride in (4, 8, 16, 32):
+        across[stride] = x = separable(separable(x, f"down_{stride}_1", 2), f"down_{stride}_2")
+    for stride in (16, 8, 4):
+        skip = across[stride]
+        x = enlarged(dense(x, f"up_{stride}_channels"), skip.shape[:2])
+        x = separable(x + skip, f"up_{stride}_1")
+    return enlarged(dense(x, "score"), whole)[:height, :width]
+
+
+def test_logits_equal_those_of_the_numpy_implementation():
+    model, images = randomise(mobile_unet(4, classes=3)), pictures(1, 70, 50)
+    assert_close(model(images)[0], in_numpy(model, images[0]))
 
 
 def test_one_network_takes_pictures_of_one_size_after_another():

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from models import assert_close, count, narrow, pictures, randomise, unallocated
+from models import assert_close, calm, count, narrow, pictures, randomise, unallocated
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course.layers import MirrorPad
@@ -91,21 +91,24 @@ def middle(x, like):
     return x[top : top + like.shape[0], left : left + like.shape[1]]
 
 
+def convolutions(model, x, level, padding="same"):
+    """Those of one level of `model`, with ReLU, and normalised where it has that."""
+    names = {layer.name for layer in model.layers}
+    for i in (1, 2):
+        if f"{level}_conv{i}" not in names:
+            continue
+        kernel, *bias = model.get_layer(f"{level}_conv{i}").get_weights()
+        x = convolve(x, kernel, bias[0] if bias else 0, padding)
+        if f"{level}_norm{i}" in names:
+            gamma, beta, mean, variance = model.get_layer(f"{level}_norm{i}").get_weights()
+            x = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        x = np.maximum(x, 0)
+    return x
+
+
 def numpy_unet(model, image, depth, padding, skips=True):
     def weights(name):
         return model.get_layer(name).get_weights()
-
-    def convolutions(x, level):
-        for i in (1, 2):
-            if f"{level}_conv{i}" not in names:
-                continue
-            kernel, *bias = weights(f"{level}_conv{i}")
-            x = convolve(x, kernel, bias[0] if bias else 0, padding)
-            if f"{level}_norm{i}" in names:
-                gamma, beta, mean, variance = weights(f"{level}_norm{i}")
-                x = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
-            x = np.maximum(x, 0)
-        return x
 
     names = {layer.name for layer in model.layers}
     height, width, _ = image.shape
@@ -115,7 +118,7 @@ def numpy_unet(model, image, depth, padding, skips=True):
         x = np.pad(x, [*rim, (0, 0)], mode="reflect")
     across = []
     for level in range(depth + 1):
-        x = convolutions(pool(x) if level else x, f"down_{2**level}")
+        x = convolutions(model, pool(x) if level else x, f"down_{2**level}", padding)
         across.append(x)
     for level in reversed(range(depth)):
         kernel, bias = weights(f"up_{2**level}")
@@ -126,7 +129,7 @@ def numpy_unet(model, image, depth, padding, skips=True):
             x = up_convolve(x, kernel, bias)
         if skips:
             x = np.concatenate([middle(across[level], x), x], axis=-1)
-        x = convolutions(x, f"up_{2**level}")
+        x = convolutions(model, x, f"up_{2**level}", padding)
     kernel, bias = weights("score" if "score" in names else "logits")
     return (x @ kernel[0, 0] + bias)[:height, :width]
 
@@ -379,6 +382,26 @@ def test_every_backbone_makes_a_unet(name):
     joined = {n.name for n in model.layers if n.name.endswith("_join")}
     assert joined == {f"up_{stride}_join" for stride in (16, 8, 4, 2)}
     assert model.get_layer("up_16").output.shape[1:] == (4, 4, 64)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_over_a_backbone_the_way_up_equals_the_numpy_implementation(stride):
+    """What the backbone's layers make is taken from the model: tests/test_backbones.py has them."""
+    model = calm(backbone_unet("alexnet", 4, classes=3, decoder_width=2, stride=stride))
+    images = pictures(1, 33, 47)
+    maps = {2: "beside_relu", 4: "conv1_relu", 8: "conv2_relu", 16: "conv5_relu", 32: "pool5"}
+    maps = {at: name for at, name in maps.items() if at >= stride}
+    found = keras.Model(model.input, [model.get_layer(name).output for name in maps.values()])
+    maps = {at: np.asarray(level)[0] for at, level in zip(maps, found(images), strict=True)}
+    x = maps[32]
+    for at in [at for at in (16, 8, 4, 2, 1) if at >= stride]:
+        x = up_convolve(x, *model.get_layer(f"up_{at}").get_weights())
+        if at > 1:
+            x = np.concatenate([maps[at], x], axis=-1)
+        x = convolutions(model, x, f"up_{at}")
+    kernel, bias = model.get_layer("score").get_weights()
+    x = cv2.resize(x @ kernel[0, 0] + bias, (64, 64), interpolation=cv2.INTER_LINEAR)
+    assert_close(np.asarray(model(images))[0], x[:33, :47])
 
 
 @pytest.mark.parametrize("name", ["vgg", pytest.param("resnet", marks=pytest.mark.slow)])
