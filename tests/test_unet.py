@@ -387,6 +387,7 @@ def test_every_backbone_makes_a_unet(name):
 @pytest.mark.parametrize("stride", [1, 4])
 def test_over_a_backbone_the_way_up_equals_the_numpy_implementation(stride):
     """What the backbone's layers make is taken from the model: tests/test_backbones.py has them."""
+    keras.utils.set_random_seed(0)
     model = calm(backbone_unet("alexnet", 4, classes=3, decoder_width=2, stride=stride))
     images = pictures(1, 33, 47)
     maps = {2: "beside_relu", 4: "conv1_relu", 8: "conv2_relu", 16: "conv5_relu", 32: "pool5"}
