@@ -7,11 +7,9 @@ from keras import layers
 
 from course.inference import augmented, predict_tiles
 
-RNG = np.random.default_rng(0)
-
 
 def pictures(count=2, height=12, width=16):
-    return RNG.integers(0, 256, (count, height, width, 3)).astype(np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3)).astype(np.uint8)
 
 
 def softmax(x):
@@ -82,6 +80,34 @@ def test_scales_see_larger_and_smaller_pictures_and_stay_probabilities():
     assert found.shape == (1, 10, 15, 2)
     expected = softmax(np.array([2.0, 1.0]))
     np.testing.assert_allclose(np.exp(found), np.broadcast_to(expected, found.shape), atol=1e-5)
+
+
+def resized(x, size, antialias=False):
+    """Bilinear, (n, height, width, c): a tent as wide as the step, or as a larger pixel that is averaged."""
+
+    def shares(into, out):
+        step = into / out
+        places = (np.arange(out)[:, None] + 0.5) * step - 0.5
+        if not antialias:  # beyond the outer centres nothing changes
+            places = places.clip(0, into - 1)
+        wide = max(1, step) if antialias else 1
+        tent = np.maximum(0, 1 - np.abs(places - np.arange(into)) / wide)
+        return tent / tent.sum(axis=1, keepdims=True)
+
+    down, across = (shares(x.shape[axis], size[axis - 1]) for axis in (1, 2))
+    return np.einsum("nhwc,Hh,Ww->nHWc", x, down, across, optimize=True)
+
+
+def test_scales_and_flips_of_a_textured_picture_by_hand(lopsided):
+    x = pictures()
+    total = 0
+    for size in ((6, 8), (12, 16), (18, 24)):
+        view = resized(x.astype(float), size, antialias=True)
+        for axes in ((), (1,), (2,), (1, 2)):
+            odds = softmax(np.asarray(lopsided(np.flip(view, axes).astype("float32"))))
+            total = total + resized(np.flip(odds, axes), x.shape[1:3])
+    found = np.exp(augmented(lopsided, scales=(0.5, 1, 1.5))(x))
+    np.testing.assert_allclose(found, total / 12, atol=1e-5)
 
 
 def test_a_picture_in_tiles_through_augmented_views(lopsided):
