@@ -1,15 +1,19 @@
 """The benchmarks' page: every table in it is what the results say."""
 
+import html
 import re
+import statistics
 
 import pytest
 
 from benchmarks import difficulty, page, tables
 
+OLD = "run python -m benchmarks.page"
+
 
 def test_the_page_is_what_the_results_say():
     text = page.README.read_text(encoding="utf-8")
-    assert page.filled(text) == text, "run python -m benchmarks.page"
+    assert page.filled(text) == text, OLD
 
 
 def test_every_table_has_its_place_on_the_page():
@@ -34,6 +38,40 @@ def test_every_plot_on_the_page_is_there():
     assert files
     for file in files:
         assert (page.README.parent / file).is_file()
+
+
+def written(plot):
+    """The texts of a plot, in its order."""
+    svg = (page.README.parent / "plots" / f"{plot}.svg").read_text(encoding="utf-8")
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+
+
+def test_the_scores_in_the_plot_are_those_of_the_results():
+    best = {}
+    for row in tables.rows("accuracy-real-laptop", seed=0):
+        run = row["network"], row["augment"], row["minutes"]
+        best[run] = max(best.get(run, 0), row["mIoU"])
+    expected = sorted(f"{tables.score(score)} · {run[2]:g} min" for run, score in best.items())
+    texts = written("accuracy")
+    assert sorted(text for text in texts if text.endswith(" min")) == expected, OLD
+    named = {f"{network}, {augment}" for network, augment, _ in best}
+    assert sorted(text for text in texts if text in named) == sorted(named), OLD
+
+
+def test_the_plot_of_the_recipe_has_its_changes_in_the_order_of_their_scores():
+    found = tables.rows("recipe-real-laptop")
+    epochs = min(row["base's epochs"] for row in found)
+    scores = {}
+    for row in found:
+        if row["base's epochs"] == epochs:
+            scores.setdefault(row["change"], []).append(row["mIoU"])
+    expected = sorted(scores, key=lambda change: statistics.fmean(scores[change]))
+    assert [text for text in written("recipe") if text in scores] == expected, OLD
+
+
+def test_the_plot_of_the_lessons_names_them_all():
+    expected = [row["lesson"] for row in tables.lessons()]
+    assert [text for text in written("lessons") if text in expected] == expected, OLD
 
 
 @pytest.mark.parametrize(
