@@ -12,12 +12,11 @@ from keras import layers
 from course.inference import predict, predict_tiles, strips, windows
 from course.models.unet import output_size, small_unet, unet
 
-RNG = np.random.default_rng(0)
 REACH = 24  # of a padded U-Net of depth 2: 20 pixels, and up to 3 for the place in a group of four
 
 
 def picture(height, width):
-    return RNG.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
 def joined(*arguments, **options):
