@@ -1,6 +1,7 @@
 """The synthetic dataset: the same from the same seed, and like the real one in what counts."""
 
 import hashlib
+import json
 import multiprocessing
 import os
 
@@ -212,10 +213,14 @@ def test_two_processes_at_once_leave_one_whole_dataset(tmp_path):
 
 @pytest.mark.slow
 def test_colour_alone_says_little(dataset):
-    """The bar is half of what a small U-Net reaches, .165 (benchmarks/results/difficulty.json)."""
-    pytest.importorskip("sklearn")
-    from benchmarks.difficulty import SIZE, forest
+    """The bar is half of what a small U-Net reached on these scenes, those of seed 0.
 
+    Scenes of other seeds need not meet it: of seed 1, the stored forest reaches .65 of the U-Net.
+    """
+    pytest.importorskip("sklearn")
+    from benchmarks.difficulty import FILE, SIZE, forest
+
+    (unet,) = (row["unet"] for row in json.loads(FILE.read_text())["rows"] if row["seed"] == 0)
     samples = data.Dataset("scenes", dataset[0], data.find(dataset[0]).pairs).at(SIZE)
     score = forest(samples.split("train"), samples.split("validation"))
-    assert 0.02 < score < 0.0825, f"a random forest on RGB reaches a mean IoU of {score:.3f}"
+    assert 0.02 < score < unet / 2, f"a random forest on RGB reaches a mean IoU of {score:.3f}"
