@@ -1,4 +1,4 @@
-"""What the tests of the networks share."""
+"""What the tests of networks, layers and losses share."""
 
 import contextlib
 
@@ -69,6 +69,27 @@ def convolve(x, kernel, stride=1):
 def norm_relu(x, gamma, beta, mean, variance):
     """Batch normalization as in use, then ReLU, in plain numpy."""
     return np.maximum((x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, 0)
+
+
+def gradient(function, x):
+    """Of a scalar function by its array, on the backend in use."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.Variable(x)
+        with tf.GradientTape() as tape:
+            value = function(x)
+        return tape.gradient(value, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
 
 
 def assert_close(got, expected, rounding=1e-4):

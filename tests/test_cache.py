@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import NAMES, a_mask, ordinary_user, picture_of, write
+from conftest import NAMES, a_mask, ordinary_user, picture_of, wait_for, write
 
 from course import environment
 from course.data import DataError, Pair, find, part_of, read_pair
@@ -368,14 +368,6 @@ def child(pairs, ready, go, hang_at=""):
         text=True,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
-
-
-def wait_for(condition, what):
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail(f"waited a minute for {what}")
 
 
 def test_three_processes_at_once(pairs, cache, tmp_path):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from models import gradient
 
 from course.layers import (
     AtrousMaxPool,
@@ -136,27 +137,6 @@ def pool(x):
 
 def unpool(values, indices):
     return ops.convert_to_numpy(Unpool()([values, indices]))
-
-
-def gradient(function, x):
-    """Of a scalar function by its array, on the backend in use."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.Variable(x)
-        with tf.GradientTape() as tape:
-            value = function(x)
-        return tape.gradient(value, x).numpy()
-    if backend == "jax":
-        import jax
-
-        return np.asarray(jax.grad(function)(x))
-    import torch
-
-    x = torch.tensor(x, requires_grad=True)
-    function(x).backward()
-    return x.grad.numpy()
 
 
 def slopes(function, x, step=1e-2):
