@@ -23,7 +23,17 @@ from course.classes import NUM_CLASSES, UNLABELED
 RESULTS = Path(__file__).parent / "results"
 RARE = 0.01  # of the labelled training pixels
 OF_A_RUN = (  # what :func:`machine` says, of which each row has its own
-    *("device", "cores", "precision", "python", "backend", "tensorflow", "jax", "torch"),
+    *(
+        "device",
+        "cores",
+        "instructions",
+        "precision",
+        "python",
+        "backend",
+        "tensorflow",
+        "jax",
+        "torch",
+    ),
     *("keras", "numpy", "opencv", "course", "commit", "command"),
 )
 
@@ -112,6 +122,7 @@ def machine():
     return {
         "device": environment.device_name(),
         "cores": os.cpu_count(),
+        "instructions": instructions(),
         "precision": environment.precision(),
         "python": platform.python_version(),
         "backend": library,
@@ -123,6 +134,19 @@ def machine():
         "commit": commit(),
         "command": command(),
     }
+
+
+def instructions():
+    """The processor's widest vector instructions, by Linux's name; None where no file tells.
+
+    TensorFlow picks its kernels by them, and with them the rounding: oneDNN's where there is
+    ``avx512_vnni``, else Eigen's. So one seed has other numbers on another machine.
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return None
+    return next((name for name in ("avx512_vnni", "avx512f", "avx2") if name in flags), None)
 
 
 def command():
