@@ -393,7 +393,8 @@ def test_over_a_backbone_the_way_up_equals_the_numpy_implementation(stride):
     maps = {2: "beside_relu", 4: "conv1_relu", 8: "conv2_relu", 16: "conv5_relu", 32: "pool5"}
     maps = {at: name for at, name in maps.items() if at >= stride}
     found = keras.Model(model.input, [model.get_layer(name).output for name in maps.values()])
-    maps = {at: np.asarray(level)[0] for at, level in zip(maps, found(images), strict=True)}
+    levels = [ops.convert_to_numpy(level)[0] for level in found(images)]
+    maps = dict(zip(maps, levels, strict=True))
     x = maps[32]
     for at in [at for at in (16, 8, 4, 2, 1) if at >= stride]:
         x = up_convolve(x, *model.get_layer(f"up_{at}").get_weights())
@@ -402,7 +403,7 @@ def test_over_a_backbone_the_way_up_equals_the_numpy_implementation(stride):
         x = convolutions(model, x, f"up_{at}")
     kernel, bias = model.get_layer("score").get_weights()
     x = cv2.resize(x @ kernel[0, 0] + bias, (64, 64), interpolation=cv2.INTER_LINEAR)
-    assert_close(np.asarray(model(images))[0], x[:33, :47])
+    assert_close(ops.convert_to_numpy(model(images))[0], x[:33, :47])
 
 
 @pytest.mark.parametrize("name", ["vgg", pytest.param("resnet", marks=pytest.mark.slow)])
