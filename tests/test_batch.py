@@ -19,6 +19,7 @@ import batches
 import psutil
 import pytest
 from batches import hand_in, run
+from conftest import wait_for
 
 from course.grading import author, batch, box, command, results, submissions
 from course.grading.results import BadResult, checked, path_of
@@ -484,13 +485,6 @@ def start(handed_in, authors, out, log, seconds=0.05, shard="1/1"):
     )
 
 
-def wait_for(there, seconds=60):
-    until = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.01)
-
-
 def stored(out):
     return len(results.files(out))
 
@@ -502,7 +496,7 @@ def test_kill_minus_9_three_times(authors, tmp_path):
         hand_in(handed_in, f"student{number:02}")
     for so_far in (8, 20, 35):
         process = start(handed_in, authors, out, log)
-        wait_for(lambda so_far=so_far: stored(out) >= so_far)
+        wait_for(lambda so_far=so_far: stored(out) >= so_far, "the next results")
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
@@ -532,7 +526,7 @@ def test_four_shards_side_by_side_of_which_one_is_killed(shared, authors, tmp_pa
     (handed_in / "nobody").mkdir()
     outs = [tmp_path / ("out" if shared else f"out{i}") for i in range(4)]
     shards = [start(handed_in, authors, out, log, 0.2, f"{i}/4") for i, out in enumerate(outs, 1)]
-    wait_for(lambda: stored(outs[2]) >= 1)
+    wait_for(lambda: stored(outs[2]) >= 1, "a first result")
     shards[2].kill()
     assert [s.wait(120) for s in shards] == [0, 0, -signal.SIGKILL, 0]
     assert start(handed_in, authors, outs[2], log, 0, "3/4").wait(120) == 0
@@ -548,7 +542,7 @@ def test_four_shards_side_by_side_of_which_one_is_killed(shared, authors, tmp_pa
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process(number, handed_in, authors, tmp_path):
     process = start(handed_in, authors, tmp_path / "out", tmp_path / "log", seconds=60)
-    wait_for((tmp_path / "log").exists)
+    wait_for((tmp_path / "log").exists, "the log")
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) > 2
     process.send_signal(number)
@@ -627,7 +621,7 @@ def test_two_runs_on_one_folder(handed_in, authors, tmp_path):
     out = tmp_path / "out"
     process = start(handed_in, authors, out, tmp_path / "log", seconds=60)
     try:
-        wait_for((tmp_path / "log").exists)
+        wait_for((tmp_path / "log").exists, "the log")
         with pytest.raises(ValueError, match=f"in use by process {process.pid} on"):
             run(handed_in, authors, out)
         run(handed_in, authors, tmp_path / "elsewhere")
