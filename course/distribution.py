@@ -40,15 +40,15 @@ def devices(batch_size, names=None):
         device here, or one alone that Keras does not use by itself.
     """
     named = names is not None
-    names = list(names) if named else _accelerators()
-    if named:
-        _check_names(names)
+    names = _accelerators() if not named else [names] if isinstance(names, str) else list(names)
     # Of uneven shares the largest sets the pace, and JAX takes none at all.
     used = max((n for n in range(1, len(names) + 1) if batch_size % n == 0), default=0)
+    if named:
+        _check_names(names, used)
     if named and used < len(names):
         print(
-            f"Training on {used} of the {len(names)} devices named: a batch of {batch_size} cannot be "
-            "shared evenly by more. Take a batch size that their number divides."
+            f"Training on {', '.join(names[:used])} of the {len(names)} devices named: a batch of "
+            f"{batch_size} cannot be shared evenly by more. Take a batch size that their number divides."
         )
     return names[:used]
 
@@ -121,8 +121,8 @@ def _accelerators():
     return names[: int(limit)]
 
 
-def _check_names(names):
-    """Raise for devices that were named and cannot be trained on as they are."""
+def _check_names(names, used):
+    """Raise for devices that were named and cannot be trained on as they are, or as the first `used` of them."""
     if environment.backend() == "torch":  # which lists none; several are refused later
         return
     found = [device for kind in ("gpu", "tpu", "cpu") for device in _listed(kind)]
@@ -131,9 +131,9 @@ def _check_names(names):
             f"devices names {missing[0]!r}, but Keras finds {', '.join(found)}. Name some of these, or leave "
             "devices out to use all GPUs."
         )
-    if len(names) == 1 and names[0] != found[0]:
+    if used == 1 and names[0] != found[0]:
         raise ValueError(
-            f"devices names {names[0]!r} alone, but on one device Keras trains on {found[0]!r}. To train on "
+            f"Of devices, {names[0]!r} alone would train, but on one device Keras trains on {found[0]!r}. To train on "
             "another, hide the rest before the first import: CUDA_VISIBLE_DEVICES=1 shows the second GPU alone, "
             "and -1 none."
         )
@@ -159,11 +159,23 @@ def _scope(names):
 
 def _copy(model):
     # Of a compiled model Keras compiles the copy too, and then fails for a loss that nobody registered.
-    compiled, model.compiled = model.compiled, False
+    models = list(_models(model))
+    compiled = [part.compiled for part in models]
+    for part in models:
+        part.compiled = False
     try:
         return keras.models.clone_model(model, clone_function=_synchronized, recursive=True)
     finally:
-        model.compiled = compiled
+        for part, was in zip(models, compiled, strict=True):
+            part.compiled = was
+
+
+def _models(model):
+    """`model` and the models among its layers."""
+    yield model
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _models(layer)
 
 
 def _synchronized(layer):
@@ -196,11 +208,12 @@ class _Gathered(keras.losses.Loss):
 
     def _divided_by_keras(self, y_true, y_pred):
         """Whether Keras itself divides by the number of devices: it does where it takes the mean."""
-        return (
-            type(self.loss).__call__ is keras.losses.Loss.__call__
-            and self.loss.reduction in MEANS
-            and keras.ops.ndim(self.loss.call(y_true, y_pred)) > 0
-        )
+        loss = self.loss
+        if type(loss).__call__ is not keras.losses.Loss.__call__ or loss.reduction not in MEANS:
+            return False
+        # As Keras hands them over: a `call` of one's own may count on floats.
+        parts = (keras.ops.convert_to_tensor(part, dtype=loss.dtype) for part in (y_true, y_pred))
+        return keras.ops.ndim(loss.call(*parts)) > 0
 
     def _gather(self, context, part):
         part = keras.ops.convert_to_tensor(part)

@@ -77,9 +77,14 @@ def overlay(image, ids, ax=None, title=None, opacity=0.5):
     """Show a picture, uint8, with its mask laid over it; unlabeled pixels stay clear."""
     ids, image = check_ids(ids), np.asarray(image)
     if image.shape != (*ids.shape, 3):
+        remedy = (
+            "Show both at one size: course.data.scaled(image, mask, (height, width)) scales a pair."
+            if image.shape[:2] != ids.shape
+            else "It is RGB: image[..., :3] of RGBA, np.stack([image] * 3, axis=-1) of grey."
+        )
         raise ValueError(
-            f"This mask is {ids.shape}, but the picture under it {image.shape}, and not {(*ids.shape, 3)}. Show "
-            "both at one size: course.data.scaled(image, mask, (height, width)) scales a pair."
+            f"The picture under a mask of {ids.shape} has shape {(*ids.shape, 3)}, but this one {image.shape}. "
+            f"{remedy}"
         )
     if image.dtype != np.uint8:
         raise ValueError(

@@ -119,8 +119,9 @@ def fit(
         If the loss is no longer a number; the best weights so far are kept.
     ValueError
         If `train` or `validation` has no picture. If a mask holds an id that is no class and not
-        ignored, or those of `train` hold one class alone. If `loss` expects probabilities, as Keras's do
-        without ``from_logits=True``, and `model` ends in no softmax. If an `ignore` other than the default is given, and `loss` ignores something else. If
+        ignored, or those of `train` hold one class alone. If `loss` expects probabilities, as Keras's
+        losses do unless told ``from_logits=True``, and `model` has no softmax. If an `ignore` other
+        than the default is given, and `loss` ignores something else. If
         `folder` holds the state of another run, or one that cannot be read; what `augment` does is not
         compared, nor networks of as many parameters. If there is one picture a batch and the network
         normalizes one number a picture, as image pooling does.
@@ -247,30 +248,41 @@ def _ignored(loss, ignore):
 
 def _check_some(train, validation):
     """Raise where there is nothing to train on, or nothing to validate with."""
+    remedies = "choose rows yourself, such as samples[:2] and samples[2:]"
     for what, samples in (("train", train), ("validation", validation)):
         if samples is not None and not len(samples):
+            if what == "validation":
+                remedies += ", or leave validation out"
             raise ValueError(
                 f"There are no pictures in {what}. Of a few pictures, a part (samples.split) can be empty: "
-                "choose rows yourself, samples[2:]."
-                + " Or leave validation out."
-                * (what == "validation")
+                f"{remedies}."
             )
 
 
 def _check_logits(loss, model):
     """Raise for a loss of probabilities on a network that answers logits: it would learn next to nothing."""
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or (
-        getattr(last, "activation", None) is keras.activations.softmax
-    ):
+    if _has_softmax(model):
         return
     for part in getattr(loss, "losses", (loss,)):
         if getattr(part, "from_logits", True) is False:
             raise ValueError(
-                f"The loss {part.name} expects probabilities, but {model.name} answers logits: it ends in no "
+                f"The loss {part.name} expects probabilities, but {model.name} answers logits: it has no "
                 "softmax. Pass from_logits=True to the loss, as the course does, or end the network in "
                 "keras.layers.Softmax()."
             )
+
+
+def _has_softmax(model):
+    """Whether a layer or operation of `model`, or of a model in it, is a softmax by its name."""
+    for step in getattr(model, "operations", model.layers):
+        if isinstance(step, keras.Model):
+            if _has_softmax(step):
+                return True
+            continue
+        function = getattr(step, "activation", None) or type(step)
+        if "softmax" in getattr(function, "__name__", type(function).__name__).lower():
+            return True
+    return False
 
 
 def _check_ids(samples, classes, ignore):

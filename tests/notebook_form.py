@@ -499,7 +499,9 @@ def _photographs(folder):
     """Names of the photographs in `folder`, and all their SIFT features with the owner's number."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".jpg", ".jpeg"})
     if not files:
-        raise FileNotFoundError(f"No .jpg in {folder}, where the real photographs are looked for.")
+        raise FileNotFoundError(
+            f"No .jpg in {folder}, where the real photographs are looked for. COURSE_REAL_DATA names another place."
+        )
     sift, points, vectors, owners = cv2.SIFT_create(250), [], [], []
     for number, file in enumerate(files):
         gray = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)

@@ -627,7 +627,10 @@ def test_lists_of_one_size_will_do():
     assert samples.names == ("a", "b")
     np.testing.assert_array_equal(samples.images, images)
     np.testing.assert_array_equal(samples.masks, masks)
-    with pytest.raises(ValueError, match="images are of different sizes.*course.data.scaled"):
+    with pytest.raises(
+        ValueError,
+        match=r"images have different shapes \(\(2, 6, 3\), \(4, 6, 3\)\).*course.data.scaled",
+    ):
         Samples(["a", "b"], [images[0], images[1, :2]], masks)
 
 

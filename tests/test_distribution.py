@@ -67,7 +67,7 @@ def test_named_devices_are_taken_as_they_are(machine, capsys):
 def test_fewer_devices_than_were_named_are_told(machine, capsys):
     machine(GPUS[:2])
     assert distribution.devices(3, GPUS[:2]) == ["gpu:0"]
-    assert "on 1 of the 2 devices named: a batch of 3" in capsys.readouterr().out
+    assert "on gpu:0 of the 2 devices named: a batch of 3" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(environment.choose_backend() == "torch", reason="PyTorch lists no devices")
@@ -84,6 +84,13 @@ def test_one_device_that_keras_would_not_use_is_refused(machine, name):
     machine(GPUS[:2])
     with pytest.raises(ValueError, match="on one device Keras trains on 'gpu:0'"):
         distribution.devices(4, [name])
+    with pytest.raises(ValueError, match=f"'{name}' alone would train"):
+        distribution.devices(3, [name, "gpu:0"])  # which three pictures cannot be shared by
+
+
+def test_one_device_needs_no_list(machine):
+    machine(GPUS[:2])
+    assert distribution.devices(4, "gpu:0") == ["gpu:0"]
 
 
 def test_one_device_trains_the_model_itself():
@@ -146,6 +153,7 @@ class InterruptedInEpoch3:
 
 class Mean(keras.losses.Loss):  # as a student writes a loss: Keras takes the mean of its pixels
     def call(self, y_true, y_pred):
+        y_pred = y_pred + 0 * y_true[..., None]  # of two types, this would be an error
         return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
 
 class SquaredMean(Mean):  # of the whole batch: no mean is left for Keras to take

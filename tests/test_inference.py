@@ -74,15 +74,17 @@ def test_another_shape_is_refused_by_name(model, shape):
 def test_a_network_without_padding_is_sent_to_the_tiles():
     images = keras.Input((None, None, 3))
     model = keras.Model(images, layers.Conv2D(24, 3)(images))
-    with pytest.raises(ValueError, match=r"answers \(4, 3\): its convolutions have no padding"):
+    with pytest.raises(ValueError, match=r"answers \(4, 3\)\. .* no padding, predict_tiles"):
         predict(model, pictures(2))
 
 
-def test_a_network_that_does_not_enlarge_is_told_to():
+@pytest.mark.parametrize(("padding", "answer"), [("same", r"\(2, 2\)"), ("valid", r"\(1, 1\)")])
+def test_a_network_that_does_not_enlarge_is_told_to(padding, answer):
     images = keras.Input((None, None, 3))
-    model = keras.Model(images, layers.Conv2D(24, 3, strides=4, padding="same")(images))
+    pooled = layers.MaxPooling2D(4, padding=padding)(images)
+    model = keras.Model(images, layers.Conv2D(24, 1)(pooled))
     with pytest.raises(
-        ValueError, match=r"answers \(2, 2\), one score every 4 pixels.*upsample\(classes, 4"
+        ValueError, match=rf"answers {answer}, one score every 4 pixels.*upsample\(classes, 4"
     ):
         predict(model, pictures(2))
 

@@ -87,8 +87,10 @@ def test_overlay_refuses_a_scaled_picture():
 
 
 def test_overlay_refuses_a_mask_of_another_size():
-    with pytest.raises(ValueError, match=r"mask is \(4, 6\).*\(8, 12, 3\).*course.data.scaled"):
+    with pytest.raises(ValueError, match=r"mask of \(4, 6\).*\(8, 12, 3\).*course.data.scaled"):
         plots.overlay(IMAGE, MASK[::2, ::2])
+    with pytest.raises(ValueError, match=r"this one \(8, 12\)\. It is RGB"):
+        plots.overlay(IMAGE[..., 0], MASK)
 
 
 def test_legend_names_what_is_there_the_commonest_first():

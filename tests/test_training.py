@@ -502,13 +502,25 @@ def test_a_loss_of_probabilities_is_refused_for_logits(within):
     samples = make_samples(2)
     with pytest.raises(ValueError, match="expects probabilities.*from_logits=True"):
         fit(make_model(), samples, epochs=1, loss=loss)
-    model = make_model()
-    ends = (
-        keras.layers.Softmax()(model.output),
-        keras.layers.Activation("softmax")(model.output),
-    )
+
+
+def test_a_loss_of_probabilities_goes_with_a_softmax_wherever_it_stands():
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    logits = make_model()
+    ends = [
+        keras.layers.Softmax()(logits.output),
+        keras.layers.Activation("softmax")(logits.output),
+        keras.ops.softmax(logits.output),
+        keras.layers.UpSampling2D(2)(
+            keras.layers.Conv2D(3, 1, activation="softmax")(logits.output)
+        ),
+    ]
     for end in ends:
-        training._check_logits(loss, keras.Model(model.inputs, end))
+        inner = keras.Model(logits.inputs, end)
+        training._check_logits(loss, inner)
+        training._check_logits(loss, keras.Sequential([keras.Input(inner.input_shape[1:]), inner]))
+    with pytest.raises(ValueError, match="it has no softmax"):
+        training._check_logits(loss, keras.Sequential([logits]))
 
 
 def two_classes():

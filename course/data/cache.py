@@ -62,8 +62,9 @@ class Samples:
             object.__setattr__(self, what, _stacked(what, getattr(self, what)))
         if self.images.dtype != np.uint8:
             raise ValueError(
-                f"Pictures are uint8, 0 to 255, but these images are {self.images.dtype}. If they go from 0 to 1, "
-                "pass (255 * images).astype(np.uint8); the networks scale by themselves."
+                f"Pictures are uint8, 0 to 255, but these images are {self.images.dtype}. If they go from 0 to 255, "
+                "pass images.astype(np.uint8); if from 0 to 1, (255 * images).astype(np.uint8). The networks "
+                "scale by themselves."
             )
         shape = (len(self.names), *self.masks.shape[1:3])
         for what, array, wanted in (
@@ -134,9 +135,10 @@ def _stacked(what, arrays):
     try:
         return np.asanyarray(arrays)
     except ValueError:
+        shapes = ", ".join(map(str, sorted({np.shape(array) for array in arrays})[:3]))
         raise ValueError(
-            f"The {what} are of different sizes, but Samples hold one size: scale each pair first, "
-            "course.data.scaled(image, mask, (height, width))."
+            f"The {what} have different shapes ({shapes}), but Samples hold one. Scale each pair to one size, "
+            "course.data.scaled(image, mask, (height, width)); pictures are RGB, (height, width, 3)."
         ) from None
 
 

@@ -193,12 +193,12 @@ def _must_be_checked(path, cells):
     for cell, below in itertools.pairwise([*judged, None]):
         if cell.role == "solution" and (below is None or below.role == "solution"):
             raise ValueError(
-                f"{path}, cell {cell.name!r}: no check cell stands between this solution cell and "
-                "the next one, so its task would be in no gradebook. If there is a cell that is "
+                f"{path}, cell {cell.name!r}: no check cell stands below this solution cell, before "
+                "the next one or the end, so its task would be in no gradebook. If there is a cell that is "
                 f'meant as one, its metadata needs "nbgrader": {{"schema_version": {SCHEMA}, '
                 '"grade_id": "…", "grade": true, "points": …}; copy them from another check cell, '
-                "and give the cell a grade_id of its own. If both solution cells are one task, "
-                "merge them."
+                "and give the cell a grade_id of its own. If it is one task with the next solution "
+                "cell, merge them."
             )
 
 

@@ -61,8 +61,9 @@ def _other_size(size, answer):
             f"keras.layers.UpSampling2D({stride}, interpolation='bilinear')."
         )
     return (
-        f"For pictures of {size} this network answers {answer}: its convolutions have no padding. "
-        "predict_tiles labels whole pictures with such a network, padding='same' makes another of it."
+        f"For pictures of {size} this network answers {answer}. If that is smaller because its convolutions "
+        "have no padding, predict_tiles labels whole pictures with it, or padding='same' keeps the size; else "
+        "end the network in a map of the picture's size."
     )
 
 
