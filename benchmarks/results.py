@@ -23,17 +23,8 @@ from course.classes import NUM_CLASSES, UNLABELED
 RESULTS = Path(__file__).parent / "results"
 RARE = 0.01  # of the labelled training pixels
 OF_A_RUN = (  # what :func:`machine` says, of which each row has its own
-    *(
-        "device",
-        "cores",
-        "instructions",
-        "precision",
-        "python",
-        "backend",
-        "tensorflow",
-        "jax",
-        "torch",
-    ),
+    *("device", "cores", "instructions", "precision"),
+    *("python", "backend", "tensorflow", "jax", "torch"),
     *("keras", "numpy", "opencv", "course", "commit", "command"),
 )
 

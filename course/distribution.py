@@ -39,18 +39,17 @@ def devices(batch_size, names=None):
         If ``COURSE_DEVICES`` is no number from 1 on, or `names` holds what is no
         device here, or one alone that Keras does not use by itself.
     """
-    named = names is not None
-    names = _accelerators() if not named else [names] if isinstance(names, str) else list(names)
-    # Of uneven shares the largest sets the pace, and JAX takes none at all.
-    used = max((n for n in range(1, len(names) + 1) if batch_size % n == 0), default=0)
-    if named:
-        _check_names(names, used)
-    if named and used < len(names):
+    if names is None:
+        return _sharing(batch_size, _accelerators())
+    names = [names] if isinstance(names, str) else list(names)
+    used = _sharing(batch_size, names)
+    _check_names(names, used)
+    if len(used) < len(names):
         print(
-            f"Training on {', '.join(names[:used])} of the {len(names)} devices named: a batch of "
+            f"Training on {', '.join(used)} of the {len(names)} devices named: a batch of "
             f"{batch_size} cannot be shared evenly by more. Take a batch size that their number divides."
         )
-    return names[:used]
+    return used
 
 
 @contextlib.contextmanager
@@ -103,6 +102,12 @@ def even(batches, names):
     return _Repeated(batches.samples, batches.batch_size, n)
 
 
+def _sharing(batch_size, names):
+    """As many of `names`, from the first on, as divide the batch evenly."""
+    # Of uneven shares the largest sets the pace, and JAX takes none at all.
+    return names[: max((n for n in range(1, len(names) + 1) if batch_size % n == 0), default=0)]
+
+
 def _accelerators():
     kind = environment.device()
     library = environment.backend()
@@ -122,7 +127,7 @@ def _accelerators():
 
 
 def _check_names(names, used):
-    """Raise for devices that were named and cannot be trained on as they are, or as the first `used` of them."""
+    """Raise for devices that were named and are not there, or if the one that is `used` is not Keras's own choice."""
     if environment.backend() == "torch":  # which lists none; several are refused later
         return
     found = [device for kind in ("gpu", "tpu", "cpu") for device in _listed(kind)]
@@ -131,9 +136,9 @@ def _check_names(names, used):
             f"devices names {missing[0]!r}, but Keras finds {', '.join(found)}. Name some of these, or leave "
             "devices out to use all GPUs."
         )
-    if used == 1 and names[0] != found[0]:
+    if len(used) == 1 and used != found[:1]:
         raise ValueError(
-            f"Of devices, {names[0]!r} alone would train, but on one device Keras trains on {found[0]!r}. To train on "
+            f"Of devices, {used[0]!r} alone would train, but on one device Keras trains on {found[0]!r}. To train on "
             "another, hide the rest before the first import: CUDA_VISIBLE_DEVICES=1 shows the second GPU alone, "
             "and -1 none."
         )

@@ -136,9 +136,8 @@ def pick(cells, assignment):
 
 def _parses(source):
     """Whether a cell is complete, magics and shell commands read as the kernel reads them."""
-    if re.search(
-        r"\n\s*%%", source.lstrip()
-    ):  # only at the top of a cell; what it heads is another one
+    # Such a magic stands only at the top of a cell; what it heads is another one.
+    if re.search(r"\n\s*%%", source.lstrip()):
         return False
     if len(source) < LONGEST:
         with contextlib.suppress(SyntaxError, RuntimeError):  # IPython gives up on a few hundred

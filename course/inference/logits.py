@@ -31,6 +31,8 @@ def logits_of(model, images):
 
 def stride_of(size, answer):
     """The stride of a map of size `answer` over a picture of `size`, both (height, width); None if it has none."""
+    if tuple(size) == tuple(answer):
+        return None
     for stride in STRIDES:
         # Pools without padding round down, strides with padding up.
         if all(m in (n // stride, -(-n // stride)) for n, m in zip(size, answer, strict=True)):
