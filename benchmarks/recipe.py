@@ -217,7 +217,6 @@ def train(recipe, dataset, epochs, seed):
     model = NETWORKS[recipe.network](recipe)
     with (
         averaging(recipe.average),
-        mock.patch.object(training, "learning_rate_at", SCHEDULES[recipe.schedule]),
         mock.patch.dict(os.environ, COURSE_PRECISION=recipe.precision),
     ):
         history = training.fit(
@@ -225,6 +224,7 @@ def train(recipe, dataset, epochs, seed):
             epochs=epochs,
             batch_size=recipe.batch,
             learning_rate=recipe.rate,
+            schedule=SCHEDULES[recipe.schedule],
             loss=loss,
             augment=augment,
             seed=seed,

@@ -25,7 +25,7 @@ from course.models.fcn import STRIDES, fcn, small_fcn
 )
 @unallocated()
 def test_parameters_of_the_paper(stride, classes, parameters):
-    assert count(fcn(stride, classes).weights) == parameters
+    assert count(fcn(stride, classes=classes).weights) == parameters
 
 
 @unallocated()

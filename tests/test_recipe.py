@@ -141,10 +141,8 @@ def test_what_is_changed_at_random(change):
 def test_the_rate_stays_where_it_is_constant(monkeypatch):
     rates = []
 
-    def fit(model, samples, *, epochs, learning_rate, **options):
-        rates.append(
-            [recipe.training.learning_rate_at(e, epochs, learning_rate) for e in range(epochs)]
-        )
+    def fit(model, samples, *, epochs, learning_rate, schedule, **options):
+        rates.append([schedule(epoch, epochs, learning_rate) for epoch in range(epochs)])
         return SimpleNamespace(seconds=1.0, curves={"loss": [2.0]})
 
     monkeypatch.setattr(recipe.training, "fit", fit)

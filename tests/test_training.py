@@ -31,6 +31,8 @@ from course.models.fcn import small_fcn
 from course.models.mobile import mobile_unet
 from course.models.unet import backbone_unet, small_unet
 from course.training import History, fit, learning_rate_at, weighted_cross_entropy
+from course.training.checks import _check_logits
+from course.training.keeper import Keeper
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES, EPOCHS = 4, 4
@@ -240,11 +242,16 @@ def test_a_policy_that_was_chosen_already_stays(monkeypatch):
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+def constant(epoch, epochs, learning_rate):
+    return learning_rate
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"epochs": 6}, "epochs 1 there, 6 here"),
         ({"learning_rate": 0.5}, "learning rate 0.01 there, 0.5 here"),
+        ({"schedule": constant}, "schedule learning_rate_at there, constant here"),
         ({"width": 16}, "parameters .* there, .* here"),
     ],
 )
@@ -418,16 +425,36 @@ def test_every_step_is_taken_at_its_epochs_learning_rate(monkeypatch):
     def look(keeper, batch, logs=None):
         rates.append(float(keeper.model.optimizer.learning_rate))
 
-    monkeypatch.setattr(training._Keeper, "on_train_batch_begin", look)
+    monkeypatch.setattr(Keeper, "on_train_batch_begin", look)
     fit(make_model(), make_samples(), epochs=4, batch_size=2, learning_rate=8e-3)
     root = math.sqrt(0.5)  # the cosine of an eighth of a turn
     expected = [8e-3 / 4, 4e-3 * (1 + root), 4e-3, 4e-3 * (1 - root)]
     assert rates[::2] == rates[1::2] == pytest.approx(expected, rel=1e-6)  # two steps an epoch
 
 
+def test_a_schedule_of_ones_own_sets_the_rates(monkeypatch):
+    rates = []
+
+    def look(keeper, batch, logs=None):
+        rates.append(float(keeper.model.optimizer.learning_rate))
+
+    def halving(epoch, epochs, learning_rate):
+        return learning_rate / 2**epoch
+
+    monkeypatch.setattr(Keeper, "on_train_batch_begin", look)
+    fit(
+        *(make_model(), make_samples()),
+        epochs=3,
+        batch_size=2,
+        learning_rate=8e-3,
+        schedule=halving,
+    )
+    assert rates[::2] == rates[1::2] == pytest.approx([8e-3, 4e-3, 2e-3], rel=1e-6)
+
+
 def test_without_validation_the_epoch_best_on_the_training_pictures_is_kept(monkeypatch):
     weights = []
-    end = training._Keeper.on_epoch_end
+    end = Keeper.on_epoch_end
 
     def note(keeper, epoch, logs=None):
         weights.append(keeper.model.get_weights())
@@ -436,7 +463,7 @@ def test_without_validation_the_epoch_best_on_the_training_pictures_is_kept(monk
     def mislead(mask):
         mask[:] = (mask + 1) % CLASSES
 
-    monkeypatch.setattr(training._Keeper, "on_epoch_end", note)
+    monkeypatch.setattr(Keeper, "on_epoch_end", note)
     model = make_model()
     settings = {"epochs": EPOCHS, "batch_size": 2, "learning_rate": 1e-2}
     history = fit(model, make_samples(), augment=FromEpoch(3, mislead), **settings)
@@ -517,10 +544,10 @@ def test_a_loss_of_probabilities_goes_with_a_softmax_wherever_it_stands():
     ]
     for end in ends:
         inner = keras.Model(logits.inputs, end)
-        training._check_logits(loss, inner)
-        training._check_logits(loss, keras.Sequential([keras.Input(inner.input_shape[1:]), inner]))
+        _check_logits(loss, inner)
+        _check_logits(loss, keras.Sequential([keras.Input(inner.input_shape[1:]), inner]))
     with pytest.raises(ValueError, match="it has no softmax"):
-        training._check_logits(loss, keras.Sequential([logits]))
+        _check_logits(loss, keras.Sequential([logits]))
 
 
 def two_classes():

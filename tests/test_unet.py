@@ -25,18 +25,19 @@ from course.models.unet import WAYS_UP, backbone_unet, output_size, small_unet, 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @unallocated()
 def test_parameters_of_the_paper(classes, channels, padding, parameters):
-    assert count(unet(classes, channels, padding).weights) == parameters
+    assert count(unet(classes=classes, channels=channels, padding=padding).weights) == parameters
 
 
 @unallocated()
 def test_parameters_with_batch_normalization():
-    assert count(unet(2, batch_norm=True).trainable_weights) == 31_037_698
+    assert count(unet(classes=2, batch_norm=True).trainable_weights) == 31_037_698
 
 
 @unallocated()
 def test_the_paper_makes_388_of_572():
-    assert unet(2, 1, size=(572, 572)).output_shape == (None, 388, 388, 2)
-    assert unet(2, 1, padding="same", size=(572, 572)).output_shape == (None, 572, 572, 2)
+    paper = {"classes": 2, "channels": 1, "size": (572, 572)}
+    assert unet(**paper).output_shape == (None, 388, 388, 2)
+    assert unet(**paper, padding="same").output_shape == (None, 572, 572, 2)
 
 
 @unallocated()
@@ -54,12 +55,12 @@ def test_maps_of_the_paper():
         "up_1_crop": (392, 64),
         "up_1_relu2": (388, 64),
     }
-    model = unet(2, 1, size=(572, 572))
+    model = unet(classes=2, channels=1, size=(572, 572))
     assert {name: model.get_layer(name).output.shape[2:] for name in wanted} == wanted
 
 
 def test_dropout_stands_at_the_end_of_the_way_down():
-    model = unet(2, width=1)
+    model = unet(classes=2, width=1)
     rates = {layer.name: layer.rate for layer in model.layers if "drop" in layer.name}
     assert rates == {"drop_8": 0.5, "drop_16": 0.5}
 
@@ -139,7 +140,7 @@ def numpy_unet(model, image, depth, padding, skips=True):
     ("padding", "size"), [("valid", (44, 52)), ("same", (40, 52)), ("same", (37, 50))]
 )
 def test_logits_equal_those_of_the_numpy_implementation(padding, size, batch_norm):
-    model = randomise(unet(3, 3, padding, batch_norm, width=2, depth=2))
+    model = randomise(unet(classes=3, padding=padding, batch_norm=batch_norm, width=2, depth=2))
     images = pictures(2, *size)
     for image, got in zip(images, model.predict_on_batch(images), strict=True):
         assert_close(got, numpy_unet(model, image, 2, padding))
@@ -161,7 +162,7 @@ def test_full_width_logits_equal_those_of_torch():
     )
     from torch.nn import functional as F
 
-    model, image = unet(5, 1), pictures(1, 204, 188, channels=1)
+    model, image = unet(classes=5, channels=1), pictures(1, 204, 188, channels=1)
 
     def weights(name):
         kernel, bias = (torch.from_numpy(np.array(w)) for w in model.get_layer(name).get_weights())
@@ -221,7 +222,7 @@ def test_output_size_takes_what_even_maps_allow(depth):
 def test_a_size_that_does_not_fit_names_those_that_do():
     assert output_size((572, 572)) == (388, 388)
     with pytest.raises(ValueError, match="570 pixels.*nearest is 556 and 572.*same"):
-        unet(2, size=(572, 570))
+        unet(classes=2, size=(572, 570))
     with pytest.raises(ValueError, match="128 pixels.*nearest is 188"):
         output_size((128, 572))
 
@@ -272,7 +273,7 @@ def test_a_fixed_size_answers_as_an_open_one():
 
 
 def test_tiles_without_padding_give_the_whole_pictures_answer():
-    model = randomise(unet(3, width=2, depth=2))
+    model = randomise(unet(classes=3, width=2, depth=2))
     scene = pictures(1, 76, 84)
     whole = model.predict_on_batch(scene)  # 36 × 44
     for top in range(0, 36, 12):
@@ -347,7 +348,7 @@ def test_a_gradient_reaches_every_variable(skips):
 @pytest.mark.parametrize(("padding", "size"), [("valid", (60, 44)), ("same", (30, 45))])
 def test_a_gradient_reaches_every_variable_of_the_papers_network(padding, size):
     keras.utils.set_random_seed(0)
-    assert_gradients_everywhere(unet(3, padding=padding, width=8, depth=2), size)
+    assert_gradients_everywhere(unet(classes=3, padding=padding, width=8, depth=2), size)
 
 
 @pytest.mark.parametrize("build", [small_unet, functools.partial(unet, padding="same", depth=2)])
@@ -363,7 +364,7 @@ def test_logits_stay_float32_in_mixed_precision(padding):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = unet(3, padding=padding, width=2, depth=2)
+        model = unet(classes=3, padding=padding, width=2, depth=2)
     finally:
         keras.config.set_dtype_policy(before)
     assert model.get_layer("down_1_conv1").compute_dtype == "bfloat16"

@@ -15,7 +15,7 @@ from course.models.backbones.conv import conv_relu
 STRIDES = (32, 16, 8)
 
 
-def fcn(stride=8, classes=NUM_CLASSES, size=(None, None)):
+def fcn(stride=8, *, classes=NUM_CLASSES, size=(None, None)):
     """FCN as in the paper, over VGG-16 with its two 4096-wide layers made convolutional.
 
     Parameters
@@ -56,7 +56,7 @@ def fcn(stride=8, classes=NUM_CLASSES, size=(None, None)):
     return _decode(images, features, x, stride, classes)
 
 
-def small_fcn(stride=8, classes=NUM_CLASSES, width=16, size=(None, None)):
+def small_fcn(stride=8, *, classes=NUM_CLASSES, width=16, size=(None, None)):
     """FCN over a small VGG with batch normalization, for training from scratch in minutes.
 
     The stages, skips and upsampling are :func:`fcn`'s. Eight 3×3

@@ -14,7 +14,7 @@ from course.models.backbones.conv import conv_relu, separable
 FINEST = 4  # stride of the map that is scored
 
 
-def mobile_unet(width=16, classes=NUM_CLASSES, size=(None, None)):
+def mobile_unet(width=16, *, classes=NUM_CLASSES, size=(None, None)):
     """A U-Net of depthwise separable convolutions from stride 2 to 32 and back to 4.
 
     Three things save time: the first convolution halves the picture; every

@@ -16,6 +16,7 @@ WAYS_UP = ("transposed", "bilinear")
 
 
 def unet(
+    *,
     classes=NUM_CLASSES,
     channels=3,
     padding="valid",
@@ -74,7 +75,7 @@ def unet(
 
 
 def small_unet(
-    width=16, depth=4, classes=NUM_CLASSES, skips=True, size=(None, None), up="transposed"
+    width=16, *, depth=4, classes=NUM_CLASSES, skips=True, size=(None, None), up="transposed"
 ):
     """U-Net with same padding and batch normalization, for training from scratch in minutes.
 
@@ -112,6 +113,7 @@ def backbone_unet(
     name="resnet50",
     width=None,
     weights=None,
+    *,
     classes=NUM_CLASSES,
     decoder_width=16,
     stride=1,

@@ -1,0 +1,18 @@
+"""Where dropout stands in its sequence of chance: it is no part of Keras's weights."""
+
+import keras
+import numpy as np
+
+
+def get_random_states(model):
+    """Where each generator of `model` stands, as lists that JSON takes."""
+    return [keras.ops.convert_to_numpy(v).tolist() for v in _variables(model)]
+
+
+def set_random_states(model, states):
+    for variable, state in zip(_variables(model), states, strict=True):
+        variable.assign(np.array(state, variable.dtype))
+
+
+def _variables(model):
+    return [v for v in model.variables if v.name == "seed_generator_state"]
