@@ -3,17 +3,22 @@
 import argparse
 import os
 import sys
+import traceback
+from pathlib import Path
 
 
 def main(arguments=None):
     """Run one command; returns the exit status.
 
-    An error that speaks to its reader is printed as its message alone.
+    An error that speaks to its reader, one that the course itself raised, is printed as its message
+    alone; of others the traceback is what helps.
     """
     options = _parser().parse_args(arguments)
     try:
         return int(bool(options.run(options)))
     except (ValueError, FileNotFoundError) as error:
+        if isinstance(error, ValueError) and not _is_ours(error):
+            raise
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:  # piped into head
@@ -27,6 +32,12 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
+
+
+def _is_ours(error):
+    """Whether a line of the course raised `error`, not one of a library below it."""
+    *_, innermost = traceback.extract_tb(error.__traceback__)
+    return Path(innermost.filename).resolve().is_relative_to(Path(__file__).resolve().parent)
 
 
 def _parser():

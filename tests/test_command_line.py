@@ -1,5 +1,6 @@
 """``python -m course``: what a person meets at the prompt."""
 
+import json
 import os
 import subprocess
 import sys
@@ -65,6 +66,13 @@ def test_the_exit_status_says_whether_there_are_problems(problems, status, monke
         lambda: [("thing", "broken", "mend it")] * problems or [("thing", "fine", "")],
     )
     assert command_line.main(["doctor"]) == status
+
+
+def test_an_error_of_a_library_keeps_its_traceback(monkeypatch):
+    # Its message says nothing to a reader: where it was raised is the only clue.
+    monkeypatch.setattr(doctor, "examine", lambda: json.loads("{"))
+    with pytest.raises(json.JSONDecodeError):
+        command_line.main(["doctor"])
 
 
 def test_interruption_is_no_traceback(monkeypatch, capsys):
