@@ -67,13 +67,13 @@ def recipe(axes):
     found = [row for row in found if row["base's epochs"] == epochs]
     middle = {}
     for row in found:
-        middle.setdefault(row["change"], []).append(row["mIoU"])
+        middle.setdefault(tables.change_of(row), []).append(row["mIoU"])
     names = sorted(middle, key=lambda name: np.mean(middle[name]))
     for place, name in enumerate(names):
-        color = OURS if name == "base" else SPARE
+        color = OURS if name.startswith("base") else SPARE
         axes.plot(middle[name], [place] * len(middle[name]), "o", color=color)
     axes.figure.set_figheight(1 + 0.2 * len(names))
-    (base,) = (row["mIoU"] for row in found if row["change"] == "base" and row["seed"] == 0)
+    (base,) = (row["mIoU"] for row in found if tables.change_of(row) == "base" and row["seed"] == 0)
     axes.axvline(base, color=OURS, linewidth=0.8)  # the changes have this seed
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("mean IoU on 60 photographs")

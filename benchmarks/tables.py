@@ -495,19 +495,25 @@ def recipe():
     keys = ["mIoU", "fwIoU", "accuracy", "rare IoU"]
     runs = {}
     for row in found:
-        runs.setdefault((row["base's epochs"], row["change"]), []).append(row)
+        runs.setdefault((row["base's epochs"], change_of(row)), []).append(row)
     lines = []
-    for some in sorted(runs.values(), key=_budget_and_score):
-        line = [some[0]["base's epochs"], some[0]["change"]]
-        line += [f"{some[0]['parameters'] / 1e6:.1f} M"]
+    for (epochs, change), some in sorted(runs.items(), key=_budget_and_score):
+        line = [epochs, change, f"{some[0]['parameters'] / 1e6:.1f} M"]
         line += [spread(values(some, "cost of an epoch"), 2), spread(values(some, "epochs"), 0)]
         lines.append([*line, len(some), *(mean(values(some, key)) for key in keys)])
     head = ["base's epochs", "change", "parameters", "cost of an epoch", "epochs", "seeds", *keys]
     return markdown(head, lines)
 
 
-def _budget_and_score(some):
-    return some[0]["base's epochs"], -statistics.fmean(values(some, "mIoU"))
+def change_of(row):
+    """What a row of the recipe changes, and whether its base was computed in float32 too."""
+    both = row["precision"] == "float32" != row["change"]
+    return row["change"] + " (all in float32)" * both
+
+
+def _budget_and_score(run):
+    (epochs, _), some = run
+    return epochs, -statistics.fmean(values(some, "mIoU"))
 
 
 def lessons():

@@ -92,6 +92,21 @@ def gradient(function, x):
     return x.grad.numpy()
 
 
+def assert_every_layer_shows(model, images, rounding=1e-4):
+    """Channels swapped in any one layer change the answer by far more than `assert_close` lets pass.
+
+    With weights of any size, normalisations damp what comes from deep layers to below float32's rounding.
+    """
+    before = model.predict_on_batch(images)
+    for layer in model.layers:
+        if not (weights := layer.get_weights()):
+            continue
+        layer.set_weights([weights[0][..., ::-1], *weights[1:]])
+        change = np.abs(model.predict_on_batch(images) - before).max()
+        assert change > 20 * rounding * np.abs(before).max(), layer.name
+        layer.set_weights(weights)
+
+
 def assert_close(got, expected, rounding=1e-4):
     """Equal but for float32's rounding, and not because all is zero."""
     got, expected = np.asarray(got), np.asarray(expected)

@@ -7,7 +7,16 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from models import assert_close, calm, count, narrow, pictures, randomise, unallocated
+from models import (
+    assert_close,
+    assert_every_layer_shows,
+    calm,
+    count,
+    narrow,
+    pictures,
+    randomise,
+    unallocated,
+)
 from numpy.lib.stride_tricks import sliding_window_view
 
 from course.layers import MirrorPad
@@ -140,7 +149,7 @@ def numpy_unet(model, image, depth, padding, skips=True):
     ("padding", "size"), [("valid", (44, 52)), ("same", (40, 52)), ("same", (37, 50))]
 )
 def test_logits_equal_those_of_the_numpy_implementation(padding, size, batch_norm):
-    model = randomise(unet(classes=3, padding=padding, batch_norm=batch_norm, width=2, depth=2))
+    model = calm(unet(classes=3, padding=padding, batch_norm=batch_norm, width=2, depth=2))
     images = pictures(2, *size)
     for image, got in zip(images, model.predict_on_batch(images), strict=True):
         assert_close(got, numpy_unet(model, image, 2, padding))
@@ -150,9 +159,23 @@ def test_logits_equal_those_of_the_numpy_implementation(padding, size, batch_nor
 @pytest.mark.parametrize("skips", [True, False])
 @pytest.mark.parametrize("size", [(32, 48), (33, 47)])
 def test_small_unet_equals_the_numpy_implementation(size, skips, up):
-    model, images = randomise(small_unet(2, classes=3, skips=skips, up=up)), pictures(1, *size)
+    model, images = calm(small_unet(2, classes=3, skips=skips, up=up)), pictures(1, *size)
     (got,) = model.predict_on_batch(images)
     assert_close(got, numpy_unet(model, images[0], 4, "same", skips))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        functools.partial(unet, padding="valid", batch_norm=True, depth=2),
+        functools.partial(unet, padding="same", depth=2),
+        functools.partial(small_unet, skips=True, up="bilinear"),
+        functools.partial(small_unet, skips=False, up="bilinear"),
+        functools.partial(small_unet, skips=False, up="transposed"),
+    ],
+)
+def test_no_layer_is_too_faint_for_these_comparisons(build):
+    assert_every_layer_shows(calm(build(width=2, classes=3)), pictures(1, 44, 52))
 
 
 @pytest.mark.slow
@@ -250,7 +273,7 @@ def test_mirroring_knows_its_shape_before_any_picture_comes():
 
 @functools.cache
 def anywhere():
-    return randomise(small_unet(2, classes=3))
+    return calm(small_unet(2, classes=3))
 
 
 @pytest.mark.parametrize("size", [(33, 47), (16, 17), (1, 70)])
@@ -273,7 +296,7 @@ def test_a_fixed_size_answers_as_an_open_one():
 
 
 def test_tiles_without_padding_give_the_whole_pictures_answer():
-    model = randomise(unet(classes=3, width=2, depth=2))
+    model = calm(unet(classes=3, width=2, depth=2))
     scene = pictures(1, 76, 84)
     whole = model.predict_on_batch(scene)  # 36 × 44
     for top in range(0, 36, 12):
