@@ -420,3 +420,34 @@ def test_setup_says_one_line_and_is_silent_on_stderr():
     assert ready.startswith("Ready: local, ")
     assert "Keras 3." in ready
     assert seeded == "True"
+
+
+FREED = """
+import ctypes, resource
+from course import environment
+environment.setup()
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+
+def faults(times, size=8_000_000):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        block = ctypes.c_void_p(library.malloc(size))
+        library.memset(block, 1, size)
+        library.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(faults(1), faults(100))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system's allocator")
+def test_memory_that_was_freed_is_used_again():
+    if environment.backend() != "tensorflow":
+        pytest.skip("of TensorFlow's doing")
+    one, hundred = map(int, run(FREED).stdout.split()[-2:])
+    assert hundred < 10 * one + 100, (
+        "each block is new memory, which the system clears page by page"
+    )
+    one, hundred = map(int, run(FREED, MALLOC_MMAP_THRESHOLD_="131072").stdout.split()[-2:])
+    assert hundred > 50 * one > 0  # as it was chosen, and as it is without the mend
