@@ -1,8 +1,8 @@
 """Author notebooks: exercises with their solutions and hidden tests, in nbgrader's cell format.
 
 A solution cell holds ``### BEGIN SOLUTION`` and ``### END SOLUTION``, a check cell may hold
-``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS``. A student gets neither. The rest of the
-cells, the *given* ones, are the same for everybody.
+``### BEGIN HIDDEN TESTS`` and ``### END HIDDEN TESTS``. Students do not get what stands between
+these marks. The other cells, the *given* ones, are the same for everybody.
 
 https://nbgrader.readthedocs.io/en/stable/contributor_guide/metadata.html
 """
@@ -177,7 +177,7 @@ def _must_not_be_handed_out(source, role):
 
 
 def _must_not_be_graded_by_hand(cell, about):
-    """Raise ValueError where somebody is to read an answer: its points would be in no gradebook."""
+    """Raise ValueError for a cell to be graded by hand: its points would be in no gradebook."""
     answered = about.get("solution") or cell.cell_type != "code"
     if about.get("task") or (about.get("grade") and answered):
         raise ValueError(
@@ -236,7 +236,7 @@ def _must_judge(source):
 
 
 def _judges(node):
-    """Whether an ast node may fail an answer: a check, an assert, a helper that is named so."""
+    """Whether an ast node may fail an answer: a check, an assert, a raise, a helper named like one."""
     if not isinstance(node, ast.Call):
         return isinstance(node, ast.Assert | ast.Raise)
     name = ast.unparse(node.func)
@@ -252,7 +252,7 @@ def _is_constant(node):
 
 
 def _must_add_up(path, title, points):
-    """Raise ValueError where a heading promises other points than the checks below it have, if any."""
+    """Raise ValueError where a heading and the checks below it both give points, but differ."""
     promised = re.search(r"\((\d+(?:\.\d+)?) points?\)", title)
     if promised and points and not math.isclose(float(promised[1]), points):
         raise ValueError(
@@ -264,7 +264,7 @@ def _must_add_up(path, title, points):
 def _must_be_python(source):
     """Raise ValueError, naming the line and what to do, where `source` does not parse.
 
-    Students' kernels would run a magic; the grader reads the cells without them.
+    A student's kernel would run a magic, but the grader parses the cells without a kernel.
     """
     try:
         ast.parse(source)
@@ -348,7 +348,7 @@ def bound(source):
 
 
 def answers(source):
-    """Of the names that `source` binds at the top level, those that no import binds: a set."""
+    """Names that `source` binds at the top level other than by an import: a set."""
     statements = ast.parse(source).body
     others = (node for node in statements if not isinstance(node, ast.Import | ast.ImportFrom))
     return set().union(*map(statement_names, others))
@@ -377,9 +377,9 @@ def free(definition):
 def changed(statement):
     """Names whose values one top-level statement (an ast node) may change in place: two sets.
 
-    The first has those that it stores into (``mask[0] = 1``) and those of which it calls a method
-    for its effect alone (``names.append(1)``, ``np.random.seed(0)``); the second those of which it
-    takes what a method returns, which may have an effect too (``x = rng.normal()``).
+    The first holds names that it stores into (``mask[0] = 1``), and names whose method it calls
+    for its effect alone (``names.append(1)``, ``np.random.seed(0)``). The second holds names whose
+    method it calls for the value; that may have an effect too (``x = rng.normal()``).
     """
     for_effect, for_value = set(), set()
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -499,9 +499,9 @@ def _tasks(path):
 
 
 def _answered(path):
-    """The grade id of the first cell that is not as it was released; None if all are.
+    """The grade id of the first solution cell that is not as it was released; None if all are.
 
-    The checksum tells, not today's author notebook: that may have a new stub, or be gone.
+    The checksum decides, not today's author notebook, which may have a new stub or be gone.
     """
     for cell in _tasks(path):
         if cell.metadata.nbgrader.get("checksum") != checksum(cell):

@@ -1,8 +1,8 @@
 """Grade all submissions, side by side, none of them lost.
 
-A run that was killed at any moment is taken up by starting it again: only what is missing, has
-changed or was stopped is graded. Results and reports lie in one folder, *OUT*; several machines can
-each grade a part (a *shard*), into one folder or into folders that are merged afterwards.
+A run may be killed at any moment. The same command then resumes it: it grades only what is
+missing, has changed or was stopped. Results and reports lie in one folder, *OUT*. Several machines
+can each grade a part (a *shard*), into one folder or into folders that are merged afterwards.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ from . import gradebook, results
 from .submissions import NotANotebook, Submission, assignment_of, printable, read, read_cells
 from .workers import Pool
 
-LIMIT = 3600  # seconds for one submission; the limits inside are meant to end it long before
+LIMIT = 3600  # seconds for one submission; the limits inside should end it long before
 KEY_BYTES = 32
 
 
 class Job(NamedTuple):
-    """One result to be: what to grade for whom, or the problem why not.
+    """One result to produce: what to grade for whom, or the problem that prevents it.
 
-    `fingerprint` tells everything that the result depends on.
+    `fingerprint` is a digest of everything that the result depends on.
     """
 
     student: str
@@ -59,18 +59,18 @@ def grade_all(
     out : path
         The folder of results and reports; made if need be, for its owner alone.
     key : bytes
-        What random inputs are bound to a student with; see :func:`key_of`.
+        The secret from which each student's random inputs come; see :func:`key_of`.
     grade : context manager
-        Gives the function to call as ``function(submission)`` for a result, in a process of its
+        Gives a function; ``function(submission)`` returns a result and runs in a process of its
         own (see :class:`course.grading.workers.Pool`). Entered only if there is something to grade.
     workers : int, optional
-        How many processes at once; by default one a core.
+        How many processes at once; by default one for each core.
     shard : (int, int)
         ``(i, n)`` grades the i-th of n parts.
     limit : float
         Seconds after which a submission is given up.
     sandbox : str
-        The one in use: what was graded without one is then graded again.
+        The sandbox in use. If there is one, what was graded without one is graded again.
 
     Returns
     -------
@@ -126,7 +126,7 @@ class _Candidate(NamedTuple):
 
     @property
     def counts(self):
-        """Whether it may be an answer: lessons, say, lie in a clone though nobody handed them in."""
+        """Whether it may be an answer. A lesson in a clone, say, is none: nobody handed it in."""
         answers = self.has_tasks or (self.problem and self.assignment)
         return bool(answers or not self.submission.spare)
 
@@ -141,9 +141,9 @@ class _Candidate(NamedTuple):
 def plan(submissions, author, key):
     """A Job for each student and assignment, and for every file that belongs to no assignment.
 
-    Where a student handed in an assignment more than once, one file that holds tasks of it counts:
-    the one that the LMS numbers highest, else the one that is named as the assignment. The job's
-    notes name the others.
+    Where a student handed in an assignment more than once, one file counts. Files that hold tasks of
+    it come first; among those, the one that the LMS numbers highest, else the one that is named like
+    the assignment. The job's notes name the others.
     """
     ids = {name: [cell.name for cell in it.solutions] for name, it in author.items()}
     groups, jobs = {}, {}
@@ -218,7 +218,7 @@ def _why_not(other, first):
 
 
 def _add(jobs, name, candidate, author, key, notes=()):
-    """Add a job to the dictionary `jobs`; one for no assignment gets a name of its own."""
+    """Add a job to the dictionary `jobs`; where its name is taken, a number is added to it."""
     student, label, number = candidate.submission.student, name, 1
     while (student, label) in jobs:
         number += 1
@@ -249,7 +249,7 @@ def _was_stopped(result):
 
 
 def _worth(result):
-    """By which the better of two results of the same input counts, for a busy machine stops tasks."""
+    """A sort key: of two results for the same input the greater counts, as busy machines stop tasks."""
     return result["points"], not _was_stopped(result)
 
 
@@ -273,7 +273,7 @@ def _drop_outdated(jobs, out):
 
 
 def _say_who_shares_a_row(submissions, out):
-    """Name the rows of an earlier run that had only one of several students of one name."""
+    """Warn where an earlier run had only one of several students who now share a name."""
     numbered = {}
     for it in submissions:
         if it.namesake:
@@ -320,7 +320,7 @@ def _run_all(jobs, author, out, grade, workers, limit):
 def _judged(job, end, author):
     """The result of a job whose process has ended.
 
-    One that failed has no fingerprint: the next run tries again.
+    A failure of the grader gives a result without a fingerprint, so the next run tries again.
     """
     if end.failure:
         return _failed(job, end.failure, author)
@@ -393,9 +393,9 @@ def report(out):
 def merge(folders, out):
     """Bring the results of several folders together in `out`, then write its reports.
 
-    Of two results for one submission that differ in what they depend on the newer one counts; one
-    that a failure of the grader ended gives way to any other. Says which were replaced. Of two that
-    depend on the same, the better one counts.
+    Of two results for one submission with the same fingerprint, the better counts. Of two with
+    different fingerprints, the newer counts, but one that a failure of the grader ended gives way to
+    the other; a line says which counts.
 
     Returns
     -------
@@ -468,9 +468,10 @@ def open_folder(out):
 
 
 def key_of(path, out):
-    """The key that random inputs are drawn with: bytes of the file `path`, else of OUT/grading.key.
+    """The key from which random inputs are drawn: the bytes of the file `path`, or of OUT/grading.key.
 
-    The latter is made once, 32 random bytes that only their owner can read.
+    The latter is used without a `path`. It is made once: 32 random bytes that only their owner can
+    read.
 
     Raises
     ------
@@ -514,7 +515,7 @@ def _make_key(path):
 
 @contextlib.contextmanager
 def _locked(path, wait=False):
-    """Hold a lock that goes with the process, however it ends."""
+    """Hold a lock on the file `path`, which is released when the process ends, however it ends."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

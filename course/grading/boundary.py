@@ -1,9 +1,11 @@
 """The student's side of the boundary: runs in their kernel, calls their functions by name.
 
-Nothing here is trusted by the other side. A request is a plain value ``[what, name, arguments,
-named arguments]``; the answer is ``["value", value, changed]``, where `changed` says whether plain
-arguments are not what they were before the call, ``["error", names, message, where]`` or
-``["kind", kind]``.
+The other side trusts nothing here. A request is a plain value ``[what, name, arguments, named
+arguments]``. The answer is one of
+
+``["value", value, changed]``       `changed`: whether the call changed plain arguments in place
+``["error", names, message, where]``
+``["kind", kind]``
 """
 
 import base64
@@ -57,7 +59,7 @@ def _hold(value):
 
 
 def _shareable(value):
-    """`value` as it crosses: plain, and what in it is not, held here and known by a number."""
+    """`value` as it crosses: plain; any part that is not is held here and replaced by its number."""
     return values.plain(value, opaque=_hold)
 
 
@@ -70,13 +72,13 @@ def _digest(value):
 
 
 def _kept(handle):
-    if handle < 0:  # what was never held here; as an index it would be somebody else's
+    if handle < 0:  # never given out here; as an index it would count from the end
         raise LookupError(f"nothing is held as {handle}")
     return _held[handle]
 
 
 def _restore(value, names):
-    """`value` with what is held here, and what both sides have, in its place."""
+    """`value` with the objects themselves in place of numbers held here and of given names."""
     if isinstance(value, values.Given):
         return names[value.name]
     if isinstance(value, values.Opaque):

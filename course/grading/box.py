@@ -1,9 +1,10 @@
 """The box that a student's code runs in: which one this machine has, and how it is built.
 
 =============  ==================================================================================
-bubblewrap     namespaces without a network, a read-only system, small scratch folders, nobody's
-               user; and inside it, for each kernel, everything that "landlock" has
-landlock       the kernel's own rules for files, TCP, signals and system calls, and rlimits
+bubblewrap     namespaces without a network, a read-only system, small scratch folders; and inside
+               them, for each kernel, everything that "landlock" has
+landlock       Linux's own rules for files, TCP, signals and system calls; rlimits; where root
+               grades, a user of its own for each kernel
 none           rlimits alone: a student's code can read, write and send whatever you can
 =============  ==================================================================================
 """
@@ -15,18 +16,19 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-# The module `confinement` loads on Linux alone; functions that need it import it, so that other
-# systems get to say NOT_LINUX.
+# The module `confinement` can be imported on Linux only. Functions that need it import it, so that
+# this module loads everywhere and can say NOT_LINUX.
 
 KINDS = ("bubblewrap", "landlock", "none")
 INSIDE = "/run/kernels"
 # Nothing else of the instructor's environment is seen inside: it may hold tokens.
 VARIABLES = ("LANG", "LC_ALL", "TZ", "KERAS_BACKEND", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
-# Libraries start several pools of a thread for each core; many cores would use up Limits.processes.
+# Libraries start several thread pools, each of one thread per core. On a machine with many cores they
+# would use up Limits.processes.
 POOLS = (
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"
 )  # fmt: skip
-MOST_THREADS = 4  # of a pool
+MOST_THREADS = 4  # in each pool
 NOT_LINUX = "Grade on Linux: on Windows inside WSL 2, on a Mac in a container or virtual machine."
 NO_SECCOMP = (
     f"Install libseccomp (Debian, Ubuntu: apt install libseccomp2), and pyseccomp: "
@@ -126,10 +128,10 @@ def environment(kind):
 
 
 def enclose(command, sockets):
-    """`command` (a list) as bubblewrap runs it, the folder `sockets` at INSIDE.
+    """`command` (a list) as bubblewrap runs it, with the folder `sockets` mounted at INSIDE.
 
-    Root keeps just the rights that it needs to build namespaces for each kernel, and drops them
-    there; anybody else gets them inside a user namespace.
+    Building the namespaces of each kernel needs rights. Root keeps just these, and each kernel
+    drops them. Any other user gets them inside a user namespace.
     """
     from . import confinement
 

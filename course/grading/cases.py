@@ -1,14 +1,14 @@
 """Which case a check cell was at when a call of a student's function did not come back.
 
-A check cell calls, and then judges: ``got = area(mask)``, then ``check.equal(got, 4, "one row",
-look="…")``. Where the call raises, the case that it was made for stands in a line that never ran. This
-module finds that line.
+A check cell first calls, ``got = area(mask)``, and then judges, ``check.equal(got, 4, "one row",
+look="…")``. If the call raises, the line that names its case never runs. This module finds that
+line.
 """
 
 import ast
 import linecache
 
-# Checks, and which of their positional arguments the case is.
+# For each check, the position of its argument `case`; None where it is not positional.
 CASES = {"close": 2, "equal": 2, "shape": 2, "between": 3, "true": 1, "raises": None}
 
 
@@ -31,9 +31,9 @@ def line(traceback):
 def tried(error):
     """Case and look (str) of the check that was to judge the call that `error` came from.
 
-    It is the check in which the call stands, else the next one below in the same function or, if
-    the call stands in a loop that has checks, in the same loop. Each is "" where it cannot be told:
-    where there is none, or where its text needs a name that was to be bound in between.
+    That is the check in which the call stands, else the next one below it: in the same loop, if the
+    call stands in a loop that has checks, else in the same function. A text is "" where it is not
+    known: there is no such check, or the text needs a name that would have been bound in between.
     """
     found = frames(error)
     name = found[0].tb_frame.f_code.co_filename if found else ""
@@ -51,14 +51,17 @@ def tried(error):
 
 
 def _function(tree, name, number):
-    """The node of the function called `name` around line `number`; the whole for a module."""
+    """The node of the function `name` around line `number`; for "<module>", the whole tree."""
     around = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     inner = (n for n in around if n.name == name and n.lineno <= number <= n.end_lineno)
     return tree if name == "<module>" else next(inner, None)
 
 
 def _next_check(scope, number):
-    """The first check in the node `scope` that does not end above line `number`, or None."""
+    """The first check in the node `scope` that ends at or below line `number`, or None.
+
+    Inner loops around the line that have checks come before `scope`.
+    """
     if scope is None:
         return None
     loops = [n for n in ast.walk(scope) if isinstance(n, ast.For | ast.While)]

@@ -26,7 +26,7 @@ SHOWN = 24
 
 
 class AuthorError(BaseException):
-    """A check cell asks for what cannot be done, so no answer has anything to do with it.
+    """A check cell asks for what cannot be done: the fault of its author, not of any answer.
 
     Not an Exception, so that no check takes it for one that a student's function raised.
     """
@@ -36,8 +36,8 @@ class CheckFailed(AssertionError):
     """A case that was not answered rightly. Attributes: case, expected, got, look (texts)."""
 
     status = "wrong"
-    named = True  # whether `case` is the author's name of a case, and no line of the check
-    undefined = ""  # a name that is not there, though the check cell, or what it calls, reads it
+    named = True  # whether `case` is the author's name of a case, not a line of the check
+    undefined = ""  # an undefined name that the check cell, or what it calls, reads
 
     def __init__(self, task, case, expected="", got="", look=""):
         self.task, self.case = task, case
@@ -75,7 +75,7 @@ class StudentError(Exception):
     Attributes
     ----------
     names : tuple of str
-        Names of its class and of the built-in classes above that, most special first.
+        Names of its class and of the built-in classes above that, most specific first.
     message : str
     where : str
         "line 3: `return a / b`", or "".
@@ -139,12 +139,12 @@ class Check:
     def __call__(self, task):
         """Run the checks of `task`, the grade id of the cell that the student wrote.
 
-        Raises CheckFailed, or one of its kinds NotAttempted, CodeStopped and NotUsable, for the
-        first case that is not right.
+        Raises CheckFailed, or its subclass NotAttempted, CodeStopped or NotUsable, for the first
+        case that is not right.
         """
         self._task = task
         try:
-            # nbgrader gives no point where a check writes to stderr, be it numpy's warning.
+            # nbgrader gives no points where a check writes to stderr, even a warning of numpy's.
             with warnings.catch_warnings(action="ignore"):
                 yield self
         except CheckFailed:
@@ -182,8 +182,9 @@ class Check:
         ----------
         got : number, array, tensor, or list, tuple or dictionary of such
         expected : the same
-            A single integer passes for a single float, in a list too; an array of integers does
-            not for one of floats. Never the other way round, and a boolean for neither.
+            Where a float is expected, an integer passes, also as an entry of a list. Where an array
+            of floats is expected, an array of integers does not. A float never passes for an
+            integer, and a boolean for neither.
         case : str
             What was tried, in the student's words. Never tell hidden inputs in it.
         look : str
@@ -218,7 +219,7 @@ class Check:
     def true(self, condition, case, *, expected="", got="", look=""):
         """`condition`, worked out in the check cell from plain values, holds.
 
-        `expected` and `got` are texts. For what no other check can say.
+        `expected` and `got` are texts. Use it for what no other check can express.
         """
         _must_be_text(case)
         if plain(condition) is not True:
@@ -264,10 +265,10 @@ def _must_be_text(case):
 
 
 def difference(got, expected, rtol=0, atol=0):
-    """What tells the plain value `got` from `expected`: "" for nothing, else the end of a sentence.
+    """How the plain value `got` differs from `expected`: "" if it does not, else a sentence's end.
 
-    Kind and shape come first, then where values are finite, then the values. Raises AuthorError
-    where `expected` holds what is no plain value, and did not come from the student either.
+    Type, shape and dtype are compared first, then the values. Raises AuthorError where `expected`
+    holds something that is neither a plain value nor came from the student.
     """
     if isinstance(expected, Opaque | Given):
         if isinstance(expected, Opaque) and expected.handle < 0:
@@ -366,7 +367,7 @@ def describe(value):
 
 
 def _apart(got, expected):
-    """What two plain values that differ are; of long texts, the part where they come apart."""
+    """Two plain values that differ, in words; of long texts, the part where they begin to differ."""
     if isinstance(got, str) and isinstance(expected, str):
         pairs = enumerate(zip(got, expected, strict=False))
         ends = min(len(got), len(expected))
@@ -397,9 +398,9 @@ def _number(value):
 
 
 def _from_stub(error):
-    """Whether the StudentError `error` is what the cell that was handed out raises.
+    """Whether the StudentError `error` is what the stub that was handed out raises.
 
-    That says nothing; TensorFlow's errors of this class tell what went wrong.
+    That error has no message; TensorFlow's errors of this class have one.
     """
     return error.names[0] == "NotImplementedError" and not error.message
 

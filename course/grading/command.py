@@ -63,7 +63,7 @@ def add_arguments(parser):
 
 
 def run(options):
-    """Grade, or merge what was graded; returns 0, since a submission that fails is no failure.
+    """Grade, or merge what was graded. Returns 0 even if submissions were not graded.
 
     Raises ValueError or FileNotFoundError, which say what to do, if nothing can be graded.
     """
@@ -96,7 +96,7 @@ def run(options):
 
 
 def faults(results):
-    """What the instructor should look at, a line each: checks at fault, notebooks of elsewhere."""
+    """What the instructor should look at, one line each: faulty checks, notebooks of other versions."""
     from .results import OTHER_CELLS
 
     found = {}
@@ -194,13 +194,16 @@ def _passed_over(names):
 
 
 def _longest(assignments):
-    """How many times its seconds a notebook may take: once, once more before each cell, and slack."""
+    """How many times notebook_seconds a submission may take.
+
+    Once, once more before each cell, since cells may run again for it, and once as slack.
+    """
     return 2 + max(len(found.cells) for found in assignments.values())
 
 
 @contextlib.contextmanager
 def _grader(kind, assignments, key):
-    """The function that grades one submission, as long as the kernel server runs."""
+    """Run the kernel server; gives the function that grades one submission with it."""
     from . import author, kernels, session
 
     with kernels.Server(kind, warm=author.modules(assignments.values())) as server:

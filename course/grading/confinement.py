@@ -37,9 +37,10 @@ DEVICES = 1 << 6 | 1 << 11
 MAKE_SOCKET, REMOVE_FILE = 1 << 9, 1 << 5
 NEWEST_LANDLOCK_FILES = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 
-# What a notebook never needs: what breaking out of a box has needed before; connecting to the
-# sockets of others, which Landlock does not know; memory that no limit counts or that stays behind;
-# and what would slow down other processes of the same user.
+# System calls that a notebook never needs: those that past escapes from sandboxes used; those that
+# connect to other processes' sockets, which Landlock does not control; those that allocate memory
+# that no limit counts or that outlives its process; and those that could slow down other processes of
+# the same user.
 REFUSED = [
     "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "mount", "umount2",
     "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig", "fspick",
@@ -61,9 +62,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Limits(NamedTuple):
     """What one submission may use. Bytes, seconds, numbers.
 
-    `memory` is the resident memory of all its processes together, watched by the server;
-    `address_space` that of each process (TensorFlow alone maps about 3 GiB). Of `processes`, each
-    thread counts as one, as for setrlimit(2).
+    `memory` is the resident memory of all its processes together, which the server watches.
+    `address_space` is that of each process (TensorFlow alone maps about 3 GiB). `processes` counts
+    every thread, as setrlimit(2) does.
     """
 
     memory: int = 6 * 2**30
@@ -94,9 +95,9 @@ def mount(source, target, kind=None, flags=0, options=""):
 
 
 def enter_namespaces():
-    """Leave the server's mounts, processes, network and IPC. The next fork is process 1 of its own.
+    """Enter new namespaces for mounts, processes, network and IPC; the next fork is process 1.
 
-    A process that is root leaves its user namespace as it is: it drops to nobody later.
+    Root gets no new user namespace: its kernel changes to another user later (drop_privileges).
     """
     flags = NEWNS | NEWPID | NEWIPC | NEWUTS | NEWNET
     user, group = os.geteuid(), os.getegid()
@@ -109,7 +110,7 @@ def enter_namespaces():
 
 
 def own_files(sockets, limits):
-    """Fresh scratch folders; of the folder of all kernels' sockets, show this kernel's alone."""
+    """Mount fresh scratch folders, and hide the sockets of all kernels but this one."""
     mount(sockets, os.path.dirname(sockets), flags=MS_BIND)
     for folder in (SCRATCH, "/dev/shm"):
         mount("tmpfs", folder, "tmpfs", MS_NOSUID_NODEV, f"size={limits.scratch},mode=1777")
@@ -119,8 +120,8 @@ def own_files(sockets, limits):
 def claim_user():
     """A user id that no other kernel on this machine has now, and the socket that holds the claim.
 
-    Users count their processes together, may signal each other's, and read each other's files; so
-    two students are never the same one.
+    Processes of one user share a process limit, may signal each other, and may read each other's
+    files. So no two kernels run as the same user.
     """
     users = list(range(FIRST_USER, LAST_USER + 1))
     random.SystemRandom().shuffle(users)
@@ -136,10 +137,10 @@ def claim_user():
 
 
 def drop_privileges(user, keep_search=False):
-    """Become `user` where we are root; hold no capability, and never gain one.
+    """Become `user` if root; drop all capabilities, and never gain one again.
 
-    `keep_search` keeps the right to search folders: for a Python under /root, where Landlock
-    alone says what may be read.
+    `keep_search` keeps CAP_DAC_READ_SEARCH, for a Python under /root. Landlock alone then says
+    what may be read.
     """
     if os.geteuid() == 0:
         if keep_search:
@@ -157,9 +158,9 @@ def drop_privileges(user, keep_search=False):
 def most_threads(limits):
     """What to set RLIMIT_NPROC to, which counts all threads of a user, whatever started them.
 
-    A kernel with a user or with namespaces of its own is counted alone. Elsewhere its user is the
-    instructor, and what they run besides comes on top, and as many kernels as there are cores; that
-    one has no more threads than it may is then for the server to see.
+    A kernel with a user or with namespaces of its own is counted alone. Elsewhere the kernel runs as
+    the instructor. The limit then has room for the threads that they run already and for as many
+    kernels as there are cores, and the server watches that no kernel has more threads than it may.
     """
     user = os.getuid()
     if FIRST_USER <= user <= LAST_USER or os.getpid() == 1:
@@ -201,10 +202,10 @@ def landlock_version():
 
 
 def restrict_files(readable, writable, sockets):
-    """Allow reading below the paths `readable`, all below `writable`, sockets in `sockets`.
+    """Allow reading below the paths `readable`, everything below `writable`, sockets in `sockets`.
 
-    Paths that do not exist are left out. Also no TCP, and signals only to one's own, where the
-    kernel's Landlock is new enough. Raises OSError where there is no Landlock.
+    Paths that do not exist are left out. Where Landlock is new enough, TCP is refused too, and so are
+    signals to processes outside. Raises OSError where there is no Landlock.
     """
     version = landlock_version()
     everything = (1 << NEWEST_LANDLOCK_FILES.get(version, 16)) - 1
@@ -231,7 +232,7 @@ def restrict_files(readable, writable, sockets):
 
 
 def refuse_calls():
-    """Load the seccomp filter. Sockets of the families unix and netlink (libzmq's) stay."""
+    """Load the seccomp filter. It leaves Unix stream sockets and netlink sockets, as libzmq needs them."""
     import pyseccomp as seccomp
 
     refuse = seccomp.ERRNO(1)  # EPERM
@@ -239,21 +240,21 @@ def refuse_calls():
     for name in REFUSED:
         try:
             rules.add_rule(refuse, name)
-        except (OSError, RuntimeError, ValueError):  # not a call of this machine
+        except (OSError, RuntimeError, ValueError):  # this architecture has no such call
             continue
     for family in {*range(2, 16)}:
         rules.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.EQ, family))
     rules.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.GT, 16))
-    for name in ("socket", "socketpair"):  # datagrams reach others without a connection
+    for name in ("socket", "socketpair"):  # datagrams reach other processes without `connect`
         unix = seccomp.Arg(0, seccomp.EQ, 1), seccomp.Arg(1, seccomp.MASKED_EQ, 0xF, 2)
         rules.add_rule(refuse, name, *unix)
-    for name in ("prlimit64", "sched_setaffinity"):  # of oneself, not of others
+    for name in ("prlimit64", "sched_setaffinity"):  # allowed for oneself (0), not for others
         rules.add_rule(refuse, name, seccomp.Arg(0, seccomp.NE, 0))
     rules.add_rule(refuse, "sched_setscheduler", seccomp.Arg(1, seccomp.NE, 0))  # libzmq sets 0
     for flag in (NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET):
         rules.add_rule(refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
     rules.add_rule(seccomp.ERRNO(38), "clone3")  # ENOSYS: glibc then calls clone
-    if landlock_version() < 6:  # nothing else keeps signals in
+    if landlock_version() < 6:  # then Landlock does not restrict signals
         mine = os.getpid()
         for name in ("kill", "tkill", "tgkill", "pidfd_send_signal", "rt_sigqueueinfo"):
             rules.add_rule(refuse, name, seccomp.Arg(0, seccomp.NE, mine))

@@ -95,7 +95,7 @@ def _write(folder, author, name, wanted):
 
 
 class Exercise:
-    """An author notebook, to be handed in in all sorts of states.
+    """An author notebook, from which submissions in all sorts of states are made.
 
     Attributes: `solved`, grade id → solution, in the notebook's order; `released`, the notebook
     (NotebookNode) as students get it.

@@ -1,8 +1,9 @@
-"""What students and instructors look at: a page a submission, and one for the class.
+"""What students and instructors look at: a page for each submission, and one for the class.
 
-Every page is one file: it asks the network for nothing, needs no script, follows the reader's light
-or dark theme, and prints. Whatever a student wrote is text on it and never markup: Jinja2 escapes
-it, and a content security policy forbids scripts and requests should something slip through.
+Every page is one file. It requests nothing from the network, needs no script, follows the reader's
+light or dark theme, and can be printed. Whatever a student wrote is text on it and never markup:
+Jinja2 escapes it. Should something slip through, a content security policy forbids scripts and
+requests.
 """
 
 import re
@@ -156,9 +157,10 @@ def _environment():
 
 
 def _public(result):
-    """The result as pages show it, without what a hidden case must not show, whoever put it there.
+    """The result as pages show it. Of a hidden case only its name is kept, whatever is in the result.
 
-    Where several check cells judge one task, their titles get a number, and the cell is shown once.
+    Where several check cells judge one task, their titles get numbers, and the student's cell is
+    shown once.
     """
     titles = [_without_points(task["title"]) for task in result["tasks"]]
     tasks, shown = [], []
@@ -197,7 +199,7 @@ def _message(task):
 
 
 class Bar(NamedTuple):
-    """One bar of a chart: what it counts, how many, and which part of all that is."""
+    """One bar of a chart: what it counts, how many, and the share of all."""
 
     label: str
     count: int
@@ -226,7 +228,7 @@ class AssignmentSummary(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A student in the table: one result or None an assignment, and the sum."""
+    """A student in the table: for each assignment a result or None, and the sum of points."""
 
     student: str
     entries: list
@@ -288,7 +290,7 @@ def _assignment_summary(results):
 
 
 def _task_summary(entries):
-    """Sum up one task, of which `entries` holds one dict a student."""
+    """Sum up one task; `entries` holds one dict for each student."""
     total = len(entries)
     points = Counter(entry["points"] for entry in entries)
     counts = Counter(entry["status"] for entry in entries)
@@ -310,7 +312,7 @@ def _task_summary(entries):
 
 
 def _failure_name(entry):
-    """What to count a failure as: its case, else the kind of error; "" where nothing failed."""
+    """The name that a failure is counted under, from its error and its case; "" if none failed."""
     if entry["status"] not in ("wrong", "error", "stopped", "not checked"):
         return ""
     failure = entry["failure"] or {}

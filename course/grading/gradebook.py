@@ -1,9 +1,9 @@
 """The gradebook of a class: tables and reports for people, spreadsheets, nbgrader and CI.
 
-``grades.csv``     a row a task; it begins with a byte order mark, without which Excel misreads accents
-``nbgrader.csv``   a row an assignment, in the columns of ``nbgrader export``
+``grades.csv``     one row per task; begins with a byte order mark, without which Excel misreads accents
+``nbgrader.csv``   one row per submission, in the columns of ``nbgrader export``
 ``grades.json``    everything but the students' code and what it printed
-``junit.xml``      a suite a submission, a case a task
+``junit.xml``      one suite per submission, one case per task
 """
 
 import csv
@@ -39,10 +39,10 @@ def write(results, out):
 
 
 def rows(results):
-    """Dictionaries for ``grades.csv``, one a task.
+    """Dictionaries for ``grades.csv``, one per task.
 
-    A submission that was not graded has them too, without points but with the reason; it has one
-    row if its assignment is not known.
+    A submission that was not graded has the same rows, with the reason and without points. If its
+    assignment is not known, it has a single row.
     """
     for result in results:
         graded = result["status"] == "graded"
@@ -67,7 +67,7 @@ def rows(results):
 
 
 def nbgrader_rows(results):
-    """Dictionaries for ``nbgrader.csv``, one a submission whose assignment is known."""
+    """Dictionaries for ``nbgrader.csv``, one per submission whose assignment is known."""
     for result in results:
         if result["tasks"]:
             yield dict.fromkeys(NBGRADER_COLUMNS, "") | {

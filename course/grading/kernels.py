@@ -1,4 +1,4 @@
-"""Kernels for students' code: a server that forks them, and nbval's kernel over one of them."""
+"""Kernels for students' code: a server that forks them, and nbval's interface to one of them."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from . import box
 from .confinement import Limits, claim_user
 from .values import LARGEST
 
-# Bytes of a message that are read: an answer in base64 on one channel, a picture on the other.
+# The longest message that is read, in bytes: on "shell" an answer in base64, on "iopub" a picture.
 LARGEST_MESSAGE = {"iopub": 16 * 2**20, "shell": LARGEST * 4 // 3 + 2**20}
 MOST = 500_000  # lists and dictionaries in a message
 GROWTH = 2**30  # bytes that this process may grow by while it waits for a message
@@ -54,7 +54,7 @@ class Server:
     Raises
     ------
     box.NoBox
-        If the server does not start; the message has what it said.
+        If the server does not start; the message holds the server's output.
     """
 
     def __init__(self, kind, warm=("numpy",), start_seconds=180):
@@ -83,7 +83,7 @@ class Server:
         self._await(start_seconds)
 
     def _await(self, seconds):
-        """Wait for a kernel to come up, so that a server that cannot is noticed at once."""
+        """Start one kernel and stop it, so that a server that cannot start any is noticed at once."""
         try:
             BoxedKernel(self, Limits(), seconds).stop()
         except (Exception, KernelEnded) as error:
@@ -93,7 +93,7 @@ class Server:
             raise box.NoBox(f"The box {self.kind!r} did not start: {said or error}") from None
 
     def close(self):
-        if self.kind != "bubblewrap":  # where no namespace ends with it, it must end its kernels
+        if self.kind != "bubblewrap":  # no namespace ends with it: it must end its kernels
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
@@ -110,7 +110,7 @@ class Server:
 
 
 class Place:
-    """Where a server is, for another process than the one that started it."""
+    """How to reach a server from a process other than the one that started it."""
 
     def __init__(self, server):
         self.kind, self.path, self.sockets = server.kind, server.path, Path(server.sockets)
@@ -125,7 +125,7 @@ class BoxedKernel(RunningKernel):
     limits : Limits
     start_seconds : float
     output : int
-        Bytes of messages that it may send between two calls of :meth:`within`.
+        Characters of iopub messages that it may send between two calls of :meth:`within`.
     """
 
     def __init__(self, server, limits, start_seconds=60, output=8 * 2**20):
@@ -139,7 +139,7 @@ class BoxedKernel(RunningKernel):
             self.user, self.claim = claim_user()
         self._make_folder(server.kind)
         self.kc = BlockingKernelClient()
-        # A context that the garbage collector finds waits forever for sockets that it forgot first.
+        # A zmq context that is garbage-collected waits forever for sockets that were collected before.
         self._close_channels = weakref.finalize(self, _close_channels, self.kc)
         self.kc.load_connection_info(self._connection(str(self.folder)))
         self.kc.session.unpack = unpack
@@ -181,7 +181,7 @@ class BoxedKernel(RunningKernel):
         }  # fmt: skip
 
     def _ensure_iopub_up(self):
-        """As nbval's, which waits a second for each message sent before iopub was connected."""
+        """As nbval's, but faster: that waits a second for each message sent before iopub was connected."""
         while True:
             message = self.kc.kernel_info()
             self.await_reply(message, timeout=None)
@@ -192,9 +192,9 @@ class BoxedKernel(RunningKernel):
         return self.ended() is None
 
     def ended(self):
-        """None while the kernel lives, else a KernelEnded that says why it does not.
+        """None while the kernel lives, else a KernelEnded that says why it ended.
 
-        The server says so once, to whoever asks first.
+        The server says why only once, so the answer is kept.
         """
         if self.end is None and self.control.fileno() < 0:
             self.end = KernelEnded("stopped")
@@ -211,15 +211,16 @@ class BoxedKernel(RunningKernel):
         return self.end
 
     def within(self, seconds):
-        """Give the kernel so many seconds for what comes next, and its output anew."""
+        """Give the kernel this many seconds for what comes next, and reset its output allowance."""
         self.deadline, self.left = time.monotonic() + seconds, self.output
         self.grown = _resident() + GROWTH
 
     def get_message(self, stream, timeout=None):
         """The next message of `stream`, "iopub" or "shell".
 
-        Raises Empty after `timeout` seconds, KernelEnded where the kernel has gone, has used up
-        the time of :meth:`within`, has sent more than it may, or what is no message of Jupyter's.
+        Raises Empty after `timeout` seconds. Raises KernelEnded if the kernel is gone, has used up
+        the time of :meth:`within`, has sent more than it may, or has sent something that is not a
+        Jupyter message.
         """
         until = time.monotonic() + (1e9 if timeout is None else timeout)
         while True:
@@ -231,7 +232,7 @@ class BoxedKernel(RunningKernel):
                     raise ended from None
                 if time.monotonic() > until:
                     raise
-            except Exception:  # the key is theirs too: anything may be in a signed message
+            except Exception:  # student code knows the key, so a signed message may hold anything
                 self._overrun("forged")
             else:
                 if not all(type(message.get(key)) is dict for key in ("parent_header", "content")):
@@ -242,7 +243,7 @@ class BoxedKernel(RunningKernel):
                     self._overrun("output")
                 return message
             finally:
-                if _resident() > self.grown:  # messages wait that no one has read
+                if _resident() > self.grown:  # unread messages pile up
                     self._overrun("output")
                 if self.deadline and time.monotonic() > self.deadline:
                     self._overrun("time")
@@ -253,7 +254,7 @@ class BoxedKernel(RunningKernel):
             pass
 
     def _overrun(self, reason):
-        ended = self.ended() or KernelEnded(reason)  # the server may have been first
+        ended = self.ended() or KernelEnded(reason)  # the server may have ended it first
         self.stop()
         self.end = ended
         raise ended
@@ -289,7 +290,7 @@ def _close_channels(client):
 
 
 def unpack(data):
-    """A part of a message, JSON, unless it would grow to many times its size."""
+    """A part of a message, parsed as JSON. Raises ValueError if that would take far more memory."""
     data = bytes(data)
     if data.count(b"[") + data.count(b"{") > MOST or data.count(b",") > 20 * MOST:
         raise ValueError("a message of too many parts")

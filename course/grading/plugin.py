@@ -1,13 +1,13 @@
 """A pytest plugin over nbval: an author's notebook with a student's cells in it, judged outside.
 
-nbval runs the given cells and the student's cells in a boxed kernel, one pytest item a cell; what
-they print there is what reports show. Then check cells are items too, but they run here: first what
-students see of them, then the hidden part, beside a kernel that has run the cells above the check and
-no others. A hidden part gets the last calls of its kernel: what a check asks later, and a report may
-show, is asked of one that has met no hidden input.
+nbval runs the given cells and the student's cells in a boxed kernel, one pytest item per cell;
+reports show what they print there. Check cells are items too and come after them, but they run in
+this process. Each calls a kernel that has run the cells above the check and no others: first for the
+part that students see, then for the hidden part. After a hidden part, that kernel gets no more
+calls. A later check, whose report may be shown, gets a kernel that has met no hidden input.
 
-Of nbval's habits, none is left to a student: no tag and no comment of theirs is obeyed, no output
-of theirs is compared, and the end of a kernel is noticed when it happens.
+A student cannot use nbval's features: no tag or comment of theirs is obeyed, and no output of theirs
+is compared. And unlike in nbval, the end of a kernel is noticed when it happens.
 """
 
 import ast
@@ -37,7 +37,8 @@ CHANGED = (
     "Your function changed a list or an array that it was given. That costs no points, but whoever calls "
     "it may still need it as it was: work on a copy"
 )
-# What a mistake raises. All kinds there are could tell much about a hidden input; these, little.
+# Errors of ordinary mistakes. Reports on hidden cases name no others: the choice among all classes of
+# exceptions could tell much about a hidden input, the choice among these tells little.
 HONEST = (
     "AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "ValueError",
     "ZeroDivisionError",
@@ -55,14 +56,14 @@ class Plugin:
     assignment : Assignment
         The author notebook.
     answers : dict
-        Grade id of a solution cell → the student's source. Missing ones are missing.
+        Grade id of a solution cell → the student's source. Cells not handed in have no entry.
     check : Check
         Draws this student's random numbers.
     start_kernel : callable
         ``start_kernel()`` gives a fresh BoxedKernel.
     cell_seconds, notebook_seconds : float
-        Wall time for a cell or a call, and for everything. Cells that are run again, for a check,
-        take as much once more at most for each, and one of them twice as long.
+        Wall time for a cell or a call, and for everything. Where cells run again, for a check, that
+        takes at most `notebook_seconds` more each time, and twice `cell_seconds` for each cell.
 
     Attributes
     ----------
@@ -90,7 +91,7 @@ class Plugin:
 
     @contextlib.contextmanager
     def running_again(self):
-        """Inside, cells run again: that is no time of the student's."""
+        """A context in which cells run again; this time does not count as the student's."""
         self.seconds()
         begun = time.monotonic()
         self.again_until = begun + self.notebook_seconds
@@ -100,14 +101,17 @@ class Plugin:
             self.until += time.monotonic() - begun
 
     def seconds(self, again=False):
-        """Wall time for what comes next; `again` says that it has run before."""
+        """How long what comes next may take; `again` says that it has run before.
+
+        Raises KernelEnded if no time is left.
+        """
         left = (self.again_until if again else self.until) - time.monotonic()
         if left <= 0:
             raise kernels.KernelEnded("notebook")
         return min(2 * self.cell_seconds if again else self.cell_seconds, left)
 
     def explain(self, ended):
-        """Why something ended with the KernelEnded `ended`, for students."""
+        """What to tell students about the KernelEnded `ended`."""
         late = time.monotonic() >= self.until  # so it had less than cell_seconds
         reason = "notebook" if ended.reason == "time" and late else ended.reason
         return STOPPED[reason].format(seconds=self.cell_seconds, all=self.notebook_seconds)
@@ -120,7 +124,7 @@ class GradedNotebook(IPyNbFile):
         super().__init__(*arguments, **named)
         self.plugin, self.failed = plugin, {}
         self.ran = {}  # number of a cell that is to run in every kernel → its source
-        self.lost = {}  # number of a given cell that ended a kernel twice → why
+        self.lost = {}  # number of a given cell that ended a new kernel → why
         self.given = _Given(plugin.assignment, plugin.check)
 
     def collect(self):
@@ -161,7 +165,10 @@ class GradedNotebook(IPyNbFile):
                 pass
 
     def _reach(self, number):
-        """Whether all cells before `number` that are still to run could be run once more."""
+        """Run the cells before `number` again that the kernel lacks; whether it survived that.
+
+        Starts a new kernel where the present one cannot be used.
+        """
         new = self.told or self.at > number or not self.kernel.is_alive()
         if new:
             self.plugin.seconds(again=True)
@@ -171,7 +178,7 @@ class GradedNotebook(IPyNbFile):
             try:
                 self._run_again(self.ran.get(at))
             except kernels.KernelEnded as ended:
-                if new:  # no check and no call before it can have done this: it is left out
+                if new:  # no check or call came before, so this cell is at fault: leave it out
                     del self.ran[at]
                     cell, why = self.plugin.assignment.cells[at], self.plugin.explain(ended)
                     self.failed[cell.name] = "stopped", why
@@ -185,7 +192,7 @@ class GradedNotebook(IPyNbFile):
             self.kernel.within(self.plugin.seconds(again=True))
             message = self.kernel.execute_cell_input(source, allow_stdin=False)
             self.kernel.await_reply(message, timeout=None)
-            self.student.drain(message)  # left there, it would count as the next call's
+            self.student.drain(message)  # or its output would count as that of the next call
 
     def teardown(self):
         if self.kernel is not None:
@@ -254,7 +261,7 @@ class CheckCell(pytest.Item):
         names = self.names()
         self.parent.student.changed = False
         self.judge(author.visible(self.cell.source), names, hidden=False)
-        changed = self.parent.student.changed  # by hidden inputs, it would tell of them
+        changed = self.parent.student.changed  # read before the hidden part, which it would reveal
         hidden = author.hidden(self.cell.source)
         if hidden:
             self.parent.told = True
@@ -265,7 +272,10 @@ class CheckCell(pytest.Item):
         }  # fmt: skip
 
     def names(self):
-        """What the check finds at its place; notes the verdict where there is nothing to check."""
+        """The names that the check finds at its place in the notebook: a dictionary.
+
+        Where there is nothing to check, notes the verdict and raises.
+        """
         try:
             self.parent.go_to(self.number)
             names = self.parent.given.names(self.number)
@@ -288,7 +298,10 @@ class CheckCell(pytest.Item):
         return names
 
     def tell_failed(self):
-        """Where the task's cell stopped, note that: what the check misses was to come below."""
+        """If the task's cell stopped, note that as the verdict, and raise.
+
+        The name that the check misses would have been bound below the line that stopped it.
+        """
         status, message = self.parent.failed.get(self.task.name, ("", ""))
         if not status or message == "NotImplementedError":
             return
@@ -298,7 +311,7 @@ class CheckCell(pytest.Item):
         raise _Reported(message) from None
 
     def asked(self):
-        """Names of students' cells that the check reads, or a function of a given cell for it."""
+        """Names from students' cells that the check, or a function of a given cell, reads."""
         read = author.used(self.cell.source) & _theirs(self.plugin.assignment)
         return sorted(read | self.parent.given.asks)
 
@@ -333,7 +346,10 @@ class CheckCell(pytest.Item):
             self.refuse(error)
 
     def refuse(self, error):
-        """Note that the check itself is at fault: that tells nothing of theirs, so it may be told."""
+        """Note that the check itself is at fault.
+
+        The message holds nothing that a student's code chose, so it may be shown in any case.
+        """
         message = f"the check of this task is at fault, not your answer: {error}"
         self.note("not checked", None, False, message)
         raise _Reported(message) from None
@@ -362,9 +378,10 @@ class CheckCell(pytest.Item):
 
 
 def _hidden_case(status, error, message):
-    """The name of a hidden case, and how it ended, where their code did not come back.
+    """The name of a hidden case; where the student's code did not come back, also how it ended.
 
-    A line of the check would tell its inputs, and so may their own messages and names.
+    A line of the check would reveal the inputs. So might the messages of the student's code, and
+    the names of its exceptions.
     """
     why = message.removeprefix("stopped: ")
     if status == "error":
@@ -375,21 +392,21 @@ def _hidden_case(status, error, message):
 
 
 class _Reported(AssertionError):
-    """A verdict that stands in the report already."""
+    """Raised to fail a pytest item whose verdict is noted already."""
 
 
 class _Given:
-    """What given cells define, on this side: as much of it as check cells need.
+    """Runs on this side the statements of given cells that check cells need.
 
-    That is what binds a name that a check needs, or changes its value in place. The rest
-    (plotting, an example) is left out, so a notebook that imports Keras for its students does not
-    import it here.
+    Those are statements that bind a name that a check needs, or that change its value in place. The
+    rest (plotting, an example) is left out, so a notebook that imports Keras for its students does
+    not import it here.
 
     Attributes
     ----------
     asks : set of str
-        Names of students' that functions of given cells read; they look in the dictionary of
-        :meth:`names`.
+        Names from students' cells that functions of given cells read. These functions look them
+        up in the dictionary that :meth:`names` returns.
     """
 
     def __init__(self, assignment, check):
@@ -412,10 +429,11 @@ class _Given:
         self.asks = self._theirs & set().union(*map(author.free, kept))
 
     def _changed(self, node):
-        """Names that a statement changes in place, as far as it can be told from its source.
+        """Names that a statement changes in place, as far as its source tells.
 
-        A method of a module (``np.zeros``) has an effect only where its value is dropped. What
-        needs a student's function cannot run here; it is left out where it may well have none.
+        A function of a module (``np.zeros``) counts only where its value is dropped. So does any
+        method in a statement that reads a student's name: such a statement cannot run here, and is
+        left out where it may well change nothing.
         """
         for_effect, for_value = author.changed(node)
         if author.used(ast.unparse(node)) & self._theirs:
@@ -423,7 +441,7 @@ class _Given:
         return for_effect | (for_value - self._imported)
 
     def names(self, number):
-        """They as the cells before `number` leave them: a new dictionary, `check` in it.
+        """The names as the cells before `number` leave them: a new dictionary, with `check`.
 
         Raises AuthorError where one of these cells stops.
         """
@@ -446,7 +464,7 @@ class _Given:
 
 
 def _functions(names):
-    """Those of the dictionary `names` that are functions which given cells define themselves."""
+    """Of the dictionary `names`, the functions and classes that given cells define."""
     return {
         name: value
         for name, value in names.items()
@@ -455,7 +473,7 @@ def _functions(names):
 
 
 def _theirs(assignment):
-    """Names that students are to define. A module that they import is here already, or nowhere."""
+    """Names that students are to define. Imports are none: a check has its own, or given cells'."""
     return set().union(*(author.answers(cell.source) for cell in assignment.solutions))
 
 

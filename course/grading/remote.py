@@ -12,9 +12,9 @@ ANSWER = "__import__('course.grading.boundary', fromlist=['answer']).answer('{}'
 
 
 class Remote(values.Opaque):
-    """Something of the student's that stays in their kernel; it can be called from here.
+    """An object that stays in the student's kernel; it can be called from here.
 
-    What they return comes back as a plain value, or as another Remote.
+    What it returns comes back as a plain value; anything in it that is not plain is a Remote.
     """
 
     def __call__(self, *arguments, **named):
@@ -39,7 +39,7 @@ class Student:
     Attributes
     ----------
     changed : bool
-        Whether a call so far left other arguments behind than it was given.
+        Whether any call so far changed its arguments in place.
     """
 
     def __init__(self, kernel, given, seconds):
@@ -47,7 +47,7 @@ class Student:
         self.changed = False
 
     def look(self, names):
-        """The values of `names` in their kernel, of those that it has: a dictionary."""
+        """The values of those of `names` that exist in the kernel: a dictionary."""
         found = {}
         for name in names:
             with contextlib.suppress(LookupError):
@@ -57,9 +57,9 @@ class Student:
     def ask(self, what, name, arguments=(), named=None):
         """Send one request and wait for its answer.
 
-        Returns a plain value or a Remote. Raises StudentError if their code did, LookupError if
-        there is no such name, KernelEnded if the kernel did not live to answer, AuthorError if an
-        argument cannot be handed over.
+        Returns a plain value or a Remote. Raises StudentError if the student's code raised,
+        LookupError if there is no such name, KernelEnded if the kernel ended before it answered,
+        and AuthorError if an argument cannot be handed over.
         """
         arguments = [self._crossing(value, f"argument {n}") for n, value in enumerate(arguments, 1)]
         named = {
@@ -67,7 +67,7 @@ class Student:
         }
         try:
             request = base64.b64encode(values.encode([what, name, arguments, named])).decode()
-        except values.NotPlain:  # which says how many: a number that may be a student's
+        except values.NotPlain:  # not its message: a student may have chosen the size that it tells
             most = f"at most {values.LARGEST} can be handed over"
             raise AuthorError(f"the arguments of the call have too many bytes; {most}") from None
         self.kernel.within(self.seconds())
@@ -81,14 +81,14 @@ class Student:
             self.drain(message)
 
     def _crossing(self, value, where):
-        """`value` as it crosses; a function that the notebook gave to both sides as its name."""
+        """`value` as it crosses; a function that both sides have crosses as its name."""
         if callable(value) and not isinstance(value, Remote):
             name = next((n for n, known in self.given.items() if known is value), None)
             if name:
                 return values.Given(name)
         value = values.plain(value, depth=2)  # as deep as it lies in the request
         left = _left_behind(value)
-        if left and left.kind == values.TOO_DEEP:  # theirs, then: a check nests nothing so deep
+        if left and left.kind == values.TOO_DEEP:  # from the student: no check nests so deeply
             raise StudentError(["ValueError"], "what your function returned is nested too deeply")
         if left:
             raise AuthorError(
@@ -158,7 +158,7 @@ class Student:
 
 
 def _left_behind(value):
-    """What in the plain `value` has stayed on this side, an Opaque; None if all of it crosses."""
+    """The first part of the plain `value` that cannot cross, an Opaque; None if all of it can."""
     if isinstance(value, values.Opaque):
         return None if isinstance(value, Remote) else value
     items = value.values() if isinstance(value, dict) else value

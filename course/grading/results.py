@@ -1,7 +1,8 @@
-"""Results on disk: ``OUT/results/<student>/<assignment>.json``, one a submission.
+"""Results on disk: ``OUT/results/<student>/<assignment>.json``, one for each submission.
 
-A result is written aside, flushed and renamed, so that there is a whole one or none. It is checked
-when it comes from a worker and again when it is read: reports are made from these files alone.
+A result is written to another file, flushed and renamed, so there is a whole one or none. It is
+checked when it comes from a worker and again when it is read: reports are made from these files
+alone.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ OTHER_CELLS = (
 )
 TASK_STATUSES = ("right", "wrong", "not attempted", "error", "missing", "stopped", "not checked")
 SANDBOXES = ("bubblewrap", "landlock", "none")
-ABANDONED = 3600  # seconds after which an unfinished file is taken for a dead writer's
+ABANDONED = 3600  # seconds after which the writer of an unfinished file is taken to be dead
 
 
 class BadResult(ValueError):
@@ -35,7 +36,7 @@ def path_of(out, student, assignment):
 
 
 def page_of(result):
-    """Where the feedback page of a result goes, seen from the folder of the gradebook."""
+    """The path of a result's feedback page, relative to the folder of the gradebook."""
     assignment = result["assignment"] or "submission"
     return f"feedback/{file_name(result['student'])}/{file_name(assignment)}.html"
 
@@ -43,7 +44,7 @@ def page_of(result):
 def not_graded(student, assignment, reason, checks=()):
     """The result of a submission that could not be graded: no points, and the reason.
 
-    `checks` are the check cells of the author notebook, if it is known which.
+    `checks` are the check cells of the author notebook, if that is known.
     """
     tasks = [
         {
@@ -78,8 +79,8 @@ def not_graded(student, assignment, reason, checks=()):
 def checked(result):
     """`result` rebuilt from its known parts alone.
 
-    Of a hidden case nothing but its name is kept. Raises BadResult where something is missing, of
-    another type, or does not add up.
+    Of a hidden case only the name is kept. Raises BadResult where something is missing, has the
+    wrong type, or does not add up.
     """
     result = _dictionary(result, "the result")
     if result.get("schema") != SCHEMA:
@@ -162,7 +163,7 @@ def _one_of(holder, key, known):
 
 
 def write(out, result):
-    """Put a result into its place, whole, with the time if it has none yet; returns it."""
+    """Check a result, add the time if it has none, and put it into its place; returns it."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     result = checked(result if result.get("when") else result | {"when": now})
     path = path_of(out, result["student"], result["assignment"])
@@ -192,7 +193,7 @@ def write_file(path, text):
 
 
 def read(path):
-    """The result in a file; None if there is none, or what is there is not one."""
+    """The result in a file; None if there is no file, or it holds no valid result."""
     try:
         if path.stat().st_size > LARGEST:
             return None

@@ -1,9 +1,10 @@
 """The kernel server: imports TensorFlow once, then forks a confined kernel for each submission.
 
-Started by :mod:`course.grading.kernels` inside the box, as ``python -m course.grading.server``. It
-runs no student's code itself and knows no test and no solution. Each connection to its socket is
-one kernel: a line of JSON asks for it; lines ``INT`` and ``KILL`` may follow; when the kernel has
-ended a line of JSON tells how. A client that goes away takes its kernel with it.
+:mod:`course.grading.kernels` starts it inside the box, as ``python -m course.grading.server``. It
+runs no student's code itself and knows no test and no solution. Each connection to its socket stands
+for one kernel. The client asks for it by a line of JSON, and may then send lines ``INT`` and
+``KILL``. When the kernel has ended, the server answers with JSON that says why. When a client goes
+away, its kernel is ended.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ class _Kernel:
             os.kill(self.guardian, signal.SIGTERM)
 
     def watch(self):
-        """Stop the kernel where it has used up its time, its memory or its disk."""
+        """Stop the kernel if it exceeds its time, memory, processes or disk."""
         processes = _descendants(self.guardian)
         if time.monotonic() > self.deadline:
             self.stop("time")
@@ -53,8 +54,7 @@ class _Kernel:
 def serve(listening, box, folder):
     """Answer connections on the socket `listening` until the process is killed.
 
-    `box` is "bubblewrap", "landlock" or "none"; `folder` the one that holds the folders of the
-    kernels' sockets.
+    `box` is "bubblewrap", "landlock" or "none". `folder` holds a folder of sockets for each kernel.
     """
     chooser, kernels = selectors.DefaultSelector(), {}
     chooser.register(listening, selectors.EVENT_READ, "new")
@@ -121,7 +121,7 @@ def _end(kernel, chooser, kernels):
 
 
 def _descendants(guardian):
-    """Numbers of a guardian's process and of all below it."""
+    """Process ids of a guardian and of all its descendants."""
     found, waiting = [], [guardian]
     while waiting:
         found.append(waiting.pop())
@@ -141,7 +141,7 @@ def _threads(processes):
 
 
 def _memory(processes):
-    """Resident bytes, less what is a file's; memory that processes share counts for each."""
+    """Resident bytes without pages of files; shared memory counts once for each process."""
     total = 0
     for process in processes:
         with contextlib.suppress(OSError), open(f"/proc/{process}/status") as file:
@@ -169,7 +169,7 @@ def _disk(folder):
 
 
 def _deleted(processes, folder):
-    """Bytes of files on the folder's device that have no name any more, but are open."""
+    """Bytes of deleted files on the folder's device that are still open."""
     total = 0
     with contextlib.suppress(OSError):
         device = os.stat(folder).st_dev
@@ -236,14 +236,14 @@ def _guard(box, folder, request, limits):
         elif pending:
             os.kill(kernel, signal.SIGKILL)
     os.waitpid(kernel, 0)
-    if box != "bubblewrap":  # there, the end of process 1 was the end of all
+    if box != "bubblewrap":  # with bubblewrap, all processes ended with process 1
         _reap(request["user"])
     os._exit(0)
 
 
 def _reap(user):
-    """Kill whoever the kernel has left behind, and theirs, until there is nobody."""
-    if user >= confinement.FIRST_USER and os.geteuid() == 0:  # all at once: none can fork away
+    """Kill all processes that the kernel has left behind, until there are none."""
+    if user >= confinement.FIRST_USER and os.geteuid() == 0:  # all at once, so that none can fork
         killer = os.fork()
         if killer == 0:
             os.setresuid(user, user, user)
@@ -287,7 +287,8 @@ def _confine(box, sockets, folder, limits, user):
     else:
         scratch = os.path.join(sockets, "scratch")
         confinement.limit_resources(limits)
-    # A parent's death counts anew after a change of user; and nobody of ours may look inside.
+    # A change of user clears the signal for a parent's death and the dumpable flag. Without that
+    # flag, which main() clears too, no process of ours may look inside.
     confinement.prctl(confinement.PARENT_DEATH, signal.SIGKILL)
     confinement.prctl(confinement.DUMPABLE, 1)
     return scratch
@@ -297,7 +298,7 @@ def _run_kernel(connection, scratch):
     """Become an IPython kernel that talks over the sockets named in the file `connection`."""
     os.environ |= {"HOME": scratch, "TMPDIR": scratch, "IPYTHONDIR": f"{scratch}/.ipython"}
     os.chdir(scratch)
-    tempfile.tempdir = None  # what an import of the server's has found does not hold here
+    tempfile.tempdir = None  # an import in the server may have cached another folder
     random_bytes = os.urandom(8)
     import random
 
@@ -314,12 +315,12 @@ def _run_kernel(connection, scratch):
 def main():
     box, folder, descriptor, *warm = sys.argv[1:]
     confinement.prctl(confinement.DUMPABLE, 0)
-    if box != "bubblewrap":  # there, bubblewrap dies with its parent, and all with it
+    if box != "bubblewrap":  # bubblewrap itself dies with its parent, and so does all inside
         confinement.prctl(confinement.PARENT_DEATH, signal.SIGTERM)
     if box == "bubblewrap" and os.geteuid() == 0:
         confinement.mount("proc", "/proc", "proc", confinement.MS_NOSUID_NODEV)
     for module in warm if box == "none" else ("pyseccomp", *warm):
-        with contextlib.suppress(ImportError):  # names that are no modules are no harm
+        with contextlib.suppress(ImportError):  # some names are not modules
             importlib.import_module(module)
     listening = socket.socket(fileno=int(descriptor))
     serve(listening, box, folder)

@@ -1,4 +1,4 @@
-"""Grading one submission: from bytes to a dictionary, the same one for the same bytes."""
+"""Grading one submission: from bytes to a dictionary, the same for the same bytes but for the time."""
 
 import ast
 import contextlib
@@ -23,7 +23,7 @@ from . import author, checks, kernels, results, submissions
 from .confinement import Limits
 from .plugin import Plugin
 
-LONGEST = 4000  # characters of a cell in which magics are read: each takes a pass over all
+LONGEST = 4000  # characters of a cell in which magics are read: each takes a pass over the cell
 OWN_CODE = (
     "There is code outside the cells of the tasks, which does not count. If an answer needs it, an "
     "import or a helper perhaps, put it into the cell of that answer."
@@ -42,8 +42,8 @@ class Settings(NamedTuple):
     limits : Limits
         Of each kernel.
     cell_seconds, notebook_seconds : float
-        Wall time for a cell or a call, and for a submission; cells that are run again for a check
-        come on top, as :class:`course.grading.plugin.Plugin` says.
+        Wall time for a cell or a call, and for a submission. The time of cells that run again for a
+        check is added; see :class:`course.grading.plugin.Plugin`.
     """
 
     server: object
@@ -66,8 +66,9 @@ def grade(submission, assignments, settings):
     Returns
     -------
     dict
-        Ready for JSON: student, assignment, status ("graded" or "not graded"), reason, notes,
-        sandbox, seconds, points, max_points, and a dictionary for each check cell in "tasks".
+        Ready for JSON: schema, student, assignment, status ("graded" or "not graded"), reason,
+        notes, sandbox, points, max_points, a dictionary for each check cell in "tasks" and, if it
+        was graded, seconds.
     """
     begun = time.monotonic()
     result = {
@@ -106,10 +107,10 @@ def grade(submission, assignments, settings):
 
 
 def pick(cells, assignment):
-    """Of a student's cells, the sources that count, by grade id; and notes about the others.
+    """The sources of a student's cells that count, by grade id; and notes about the others.
 
-    Cells of one id that follow each other are one that was split in Jupyter; of those that stand
-    apart the first counts.
+    Adjacent cells of one id are taken for one cell that was split in Jupyter, if together they are
+    complete code or the first alone is not. Otherwise, the first cell of an id counts.
     """
     answers, notes = {}, []
     wanted = {cell.name for cell in assignment.solutions}
@@ -136,7 +137,7 @@ def pick(cells, assignment):
 
 def _parses(source):
     """Whether a cell is complete, magics and shell commands read as the kernel reads them."""
-    # Such a magic stands only at the top of a cell; what it heads is another one.
+    # A cell magic can stand only at the top of a cell. One further down begins another cell.
     if re.search(r"\n\s*%%", source.lstrip()):
         return False
     if len(source) < LONGEST:
@@ -158,18 +159,18 @@ def _sources_with_a_place(cells, assignment):
 
 
 def code_of(data):
-    """The code of a student's notebook, told apart by who wrote it.
+    """The code of a student's notebook, divided by who wrote it.
 
     Parameters
     ----------
     data : bytes
-        A notebook, as :func:`submissions.read_cells` has found it to be one.
+        A notebook that :func:`submissions.read_cells` has accepted.
 
     Returns
     -------
     handed_out : dict of str to str
-        By grade id, the cells that were not theirs to write and are as they were handed out: the
-        checksum in them fits.
+        By grade id, the cells that students were not to write and that are as they were handed out:
+        their checksum fits.
     others : list of str
         Sources of the other code cells.
     """
@@ -196,18 +197,18 @@ def _locked(cell, text):
         fits = about["checksum"] == author.checksum(made)
         return about["grade_id"] if fits and author.role_of(about) != "solution" else ""
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return ""  # whatever a student wrote there
+        return ""  # a student may have written anything there
 
 
 def handed_out_elsewhere(handed_out, assignment):
-    """Whether a cell that was handed out is none of the author notebook's."""
+    """Whether a cell that was handed out is not in the author notebook, or differs there."""
     today = {cell.name: author.visible(cell.source).split() for cell in assignment.cells}
     return any(text.split() != today.get(name) for name, text in handed_out.items())
 
 
 def has_own_code(sources, known):
-    """Whether one of `sources`, of a student's code cells, is none of `known`."""
-    seen = {tuple(source.split()) for source in known} | {()}  # however its lines end; or empty
+    """Whether one of `sources` (a student's code cells) is not among the sources `known`."""
+    seen = {tuple(source.split()) for source in known} | {()}  # spaces and empty cells do not count
     return any(tuple(source.split()) not in seen for source in sources)
 
 
@@ -246,7 +247,7 @@ def _seeds(key, student, assignment):
 
 
 def _graft(cell, answers):
-    """A cell of the notebook that nbval reads. A check's source is of no use there."""
+    """A cell of the notebook that nbval reads; that of a check is empty, as nbval does not run it."""
     source = {"given": cell.source, "solution": answers.get(cell.name, ""), "check": ""}[cell.role]
     return new_code_cell(source)
 

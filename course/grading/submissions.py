@@ -1,9 +1,10 @@
 """Find what students handed in, and read it without trusting it.
 
-Known are nbgrader's tree, a folder of notebooks, the zip that Moodle or Canvas gives (packed or
-unpacked), and a folder of GitHub Classroom clones. A zip is read where it lies, never extracted.
+The known layouts are nbgrader's tree, a folder of notebooks, the zip that Moodle or Canvas gives
+(packed or unpacked), and a folder of GitHub Classroom clones. A zip is read where it lies, never
+extracted.
 
-Whatever a student hands in becomes a :class:`Submission`; what cannot be read carries the reason.
+Whatever a student hands in becomes a :class:`Submission`. If it cannot be read, it holds the reason.
 """
 
 import hashlib
@@ -23,21 +24,21 @@ LARGEST = 50 * 2**20  # bytes of a notebook
 MOST_FILES = 20_000  # of one student
 MOST_MEMBERS = 200_000  # of a zip
 DEEPEST_FOLDER = 24
-DEEPEST = 64  # JSON containers inside each other; Jupyter writes about a dozen
+DEEPEST = 64  # levels of nested JSON containers; Jupyter writes about a dozen
 MOST_VALUES = 2_000_000  # JSON values; they take up to a hundred bytes of memory each
 MOST_CELLS = 10_000
 MOST_SOURCE = 1_000_000  # characters in all cells that count
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # as some browsers save it
 ARCHIVE = re.compile(r"\.(zip|rar|7z|tar|tgz|gz|bz2|xz)$", re.IGNORECASE)
-# Not the work of anybody: what Jupyter, Python, git and macOS leave behind.
+# Nobody's work: what Jupyter, Python, macOS and npm leave behind.
 IGNORED = {".ipynb_checkpoints", "__pycache__", "__MACOSX", ".DS_Store", ".venv", "node_modules"}
 PUBLISHED = ("notebooks", "solutions")  # of a clone, as the course's repository has them
 SELDOM_HANDED_IN = {"solutions", "lessons"}
-# "-1" is Canvas's for a file handed in again, the others are Jupyter's and the browsers' for a copy.
+# Canvas adds "-1" to a file that is handed in again. Jupyter and browsers add the others to a copy.
 COPY = re.compile(r"(?:-(?P<again>\d+)|-Copy\d+| ?\(\d+\))$")
 MOODLE = re.compile(r"(?P<student>.+)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?")
-# Assignments are numbered in two digits, Canvas's attachments in more.
+# Assignments have numbers of two digits, Canvas's attachments have longer ones.
 CANVAS = re.compile(
     r"(?:(?P<anonymous>anon_[^_]+)|(?P<student>.+?)(?:_LATE)?_(?P<number>\d+))"
     r"_(?P<attachment>\d{3,})_(?P<file>.+)",
@@ -46,7 +47,7 @@ CANVAS = re.compile(
 
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 NOT_STRUCTURE = re.compile(r"[^\[\]{},]+")
-STEPS = np.zeros(128, np.int32)  # how many containers deeper a character leads
+STEPS = np.zeros(128, np.int32)  # by how much a character changes the nesting depth
 STEPS[[ord("["), ord("{")]] = 1
 STEPS[[ord("]"), ord("}")]] = -1
 
@@ -56,10 +57,10 @@ class NotANotebook(ValueError):
 
 
 class WrongFolder(ValueError):
-    """What was named as SUBMISSIONS would be taken for the work of others than whose it is.
+    """What was named as SUBMISSIONS would be attributed to the wrong students.
 
     instead  paths to name instead, each by itself
-    unpack   (zip, folder) to unpack it to before that, None if there is no zip
+    unpack   (zip, folder): unpack the zip to the folder before that; None if there is no zip
     """
 
     def __init__(self, message, instead, unpack=None):
@@ -77,9 +78,9 @@ class Submission(NamedTuple):
     problem     why it cannot be read, "" if nothing is known against it
     assignment  name of the author notebook that it seems to answer, "" if none
     again       how often it was handed in before: the highest counts
-    inside      where it lies in a clone, "" elsewhere
-    spare       of a clone, not where an answer belongs: it counts only where nothing else does
-    namesake    the student's name without the LMS's number, where others have it too, else ""
+    inside      where it lies in a clone, "" outside of clones
+    spare       it lies in a clone, but not where answers belong: it counts only if nothing else does
+    namesake    if several students share a name, that name without the LMS's number, else ""
     """
 
     student: str
@@ -111,9 +112,9 @@ class Cell(NamedTuple):
 
 
 def file_name(text):
-    """A name for a file or folder that is safe on every system, and another one for another text.
+    """A name for a file or folder that is safe on every system; different texts get different names.
 
-    A plain lower-case name stays as it is; everything else gets a part of its SHA-256.
+    A plain lower-case name stays as it is; part of its SHA-256 is added to any other.
     """
     if re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", text) and not _special(text):
         return text
@@ -124,7 +125,7 @@ def file_name(text):
 
 
 def _special(text):
-    """Whether Windows reserves a name, or it looks like one that :func:`file_name` made up."""
+    """Whether Windows reserves a name, or it looks like one with a digest of :func:`file_name`'s."""
     reserved = r"con|prn|aux|nul|com\d|lpt\d"
     return re.fullmatch(rf"{reserved}|(.*-)?[0-9a-f]{{12}}", text) is not None
 
@@ -135,7 +136,7 @@ def printable(text):
 
 
 def _text(name):
-    """A file name as proper text; bytes that are no UTF-8 are written out (``\\xff``)."""
+    """A file name as valid text; bytes that are not UTF-8 are written out (``\\xff``)."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -143,7 +144,7 @@ def _text(name):
 
 
 class _Entry(NamedTuple):
-    """Something in a folder or a zip: kind "file", "folder" or "git", and what is wrong with it."""
+    """An entry of a folder or a zip: its kind ("file", "folder" or "git") and what is wrong with it."""
 
     parts: tuple
     kind: str
@@ -171,22 +172,22 @@ def find(path, assignments=(), passed_over=None):
     path : path
         A folder, a zip or one notebook.
     assignments : iterable of str
-        Names of the author notebooks, to tell ``ada_08_unet.ipynb`` into student and assignment.
+        Names of the author notebooks, to split ``ada_08_unet.ipynb`` into student and assignment.
     passed_over : list, optional
-        To it are appended the names of files that are nobody's, as ``ben.pdf`` in a folder of
-        notebooks.
+        The names of files that belong to nobody, such as ``ben.pdf`` in a folder of notebooks, are
+        appended to it.
 
     Returns
     -------
     list of Submission
-        Sorted. A student without a notebook has one too, with the reason in `problem`.
+        Sorted. A student without a notebook has a Submission too, with the reason in `problem`.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If `path` itself is nothing of that kind, or holds nothing.
+        If `path` does not exist, cannot be read, or holds no submissions.
     WrongFolder
-        If a class would pass for one student, or an assignment for a student.
+        If a whole class would be taken for one student, or an assignment for a student.
     """
     path, assignments = Path(path), sorted(assignments, key=len, reverse=True)
     if not path.exists():
@@ -230,7 +231,10 @@ def _entries(path):
 
 
 def _below_submitted(entries):
-    """Of nbgrader's tree in a zip what lies in submitted/, which may lie in the course's folder."""
+    """The entries in submitted/ where a zip holds nbgrader's tree, else all of them.
+
+    submitted/ may itself lie in a folder, that of the course.
+    """
     tops = {entry.parts[0] for entry in entries}
     for depth in (1, 2) if len(tops) == 1 else (1,):
         inside = [
@@ -318,7 +322,7 @@ def _zip_entries(path):
         ) from error
     if len(infos) > MOST_MEMBERS:
         raise ValueError(f"{path} holds {len(infos)} files; at most {MOST_MEMBERS} are read.")
-    last = {info.filename: info for info in infos}  # as unpacking would have it
+    last = {info.filename: info for info in infos}  # the last of a name, as when unpacked
     for info in last.values():
         name = info.filename.replace("\\", "/")
         pieces = name.split("/")
@@ -353,10 +357,11 @@ def _zip_problem(info, name, last):
 
 
 def _owners(entries, path, assignments):
-    """Entries by (student, layout), their parts seen from the student's own folder.
+    """Three things: owners, namesakes, and the names of files that belong to nobody.
 
-    And the names that several students have, by their names with a number; and the names of files
-    that are nobody's.
+    Owners are entries by (student, layout), with parts relative to the student's own folder. Where
+    several students share a name, each gets a number, and namesakes has the shared name by the
+    numbered one.
     """
     clones = {e.parts[0] for e in entries if len(e.parts) > 1 and _tells_clone(e)}
     clones = _clone_students(sorted(clones), path, assignments)
@@ -381,7 +386,7 @@ def _owners(entries, path, assignments):
 
 
 def _home(path):
-    """Who owns notebooks that are named after assignments alone: the folder they lie in."""
+    """The student for notebooks named after an assignment only: the name of the folder around."""
     path = path.resolve()
     if path.is_dir():
         return _text(path.name)
@@ -435,9 +440,9 @@ def _refuse_assignments(path, owners, assignments):
 
 
 def _refuse_class_in_a_folder(path, owners, assignments):
-    """Refuse a folder around the class, which would pass for the only student.
+    """Refuse a folder around the whole class, which would be taken for the only student.
 
-    That it is one shows in two files for one assignment whose names are two students'.
+    Such a folder has two notebooks for one assignment whose names name two students.
     """
     if len(owners) != 1:
         return
@@ -449,7 +454,7 @@ def _refuse_class_in_a_folder(path, owners, assignments):
     below = [book._replace(parts=book.parts[depth:]) for book in books]
     if not depth and any(_lies_in_its_own_folder(book, assignments) for book in below):
         return  # <student>/<assignment>/<assignment>.ipynb
-    whose = {}  # grade id: the first student who would have it
+    whose = {}  # grade id → the first student whose notebook has it
     for book in below:
         student, *_ = _owner(book, "", {}, assignments)
         if len(book.parts) > 1 and _names_one(student, assignments):
@@ -469,9 +474,9 @@ def _refuse_class_in_a_folder(path, owners, assignments):
 
 
 def _wrong_folder(message, path, entries, up=None):
-    """A WrongFolder that names the folders `up` levels above the entries, else the top ones.
+    """A WrongFolder that names the folders `up` levels above the entries; without `up`, the top ones.
 
-    Where they are in a zip, it is to be unpacked first, where nothing is overwritten.
+    A zip is to be unpacked first, to a folder where nothing is overwritten.
     """
     levels = [(up or len(entry.parts)) - 1 for entry in entries]
     if path.is_dir():
@@ -488,7 +493,7 @@ def _wrong_folder(message, path, entries, up=None):
 
 
 def _books(entries):
-    """The notebooks that nothing is known against, so that their paths are what they say."""
+    """The notebooks without a known problem; only their paths can be relied on."""
     return [entry for entry in entries if NOTEBOOK.search(entry.name) and not entry.problem]
 
 
@@ -522,7 +527,7 @@ def _tells_clone(entry):
 
 
 def _clone_students(names, path, assignments):
-    """Who owns each clone: its name without that of the Classroom assignment before it."""
+    """The student of each clone: its name without the Classroom assignment's name in front."""
     folder = re.fullmatch(r"(.+)-submissions", _text(path.resolve().name))
     prefixes = [f"{folder[1]}-"] if folder else []
     prefixes += [f"{re.sub(r'[ _]', '-', name)}-" for name in assignments]
@@ -538,7 +543,7 @@ def _clone_students(names, path, assignments):
 
 
 def _flat_student(name, assignments):
-    """The student in the name of a file, "" where it names an assignment alone."""
+    """The student in the name of a file; "" if it names only an assignment."""
     stem = _stem(name)
     copy = COPY.search(stem)
     if copy and not copy["again"]:  # "-1" may be part of a name
@@ -593,7 +598,7 @@ def _handed_in(student, kind, entries, assignments):
 
 
 def _of_clone(files):
-    """The notebooks of a clone that may be answers, and the set of those not where answers belong."""
+    """The notebooks of a clone that may be answers; and of these, those not where answers belong."""
     files = [entry for entry in files if entry.parts[:2] != PUBLISHED] or files
     exercises = [entry for entry in files if "exercises" in entry.parts[:-1]]
     usual = [entry for entry in files if not SELDOM_HANDED_IN.intersection(entry.parts[:-1])]
@@ -622,7 +627,7 @@ def _stem(name):
 
 
 def _pattern(assignment):
-    """A pattern for the name of an assignment, whatever stands between its words."""
+    """A pattern for the name of an assignment with any of "_ -" between its words."""
     return "[_ -]".join(map(re.escape, re.split(r"[_ -]", assignment)))
 
 
@@ -631,7 +636,10 @@ def _same(text, assignment):
 
 
 def _by_name(names, assignments, ends=False):
-    """The assignment that one of the names names, "" if none does."""
+    """The assignment that one of the names names, "" if none does.
+
+    With `ends`, a name may have more in front of the assignment's and behind it.
+    """
     for name in names:
         for assignment in assignments:
             if _same(name, assignment):
@@ -666,7 +674,7 @@ def read(submission):
 
 
 def _file_bytes(path):
-    """At most one byte more than is allowed; None if it is no regular file. Waits for nobody."""
+    """At most one byte more than is allowed; None if it is not a regular file. Never blocks."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -680,9 +688,9 @@ def _zip_bytes(submission):
 
 
 def read_cells(data):
-    """The graded and solution cells of an untrusted notebook, in their order.
+    """The cells of an untrusted notebook that have a grade id, in their order.
 
-    Nothing but the grade id, the type and the source of cells that have a grade id is taken.
+    Only their grade id, type and source are taken.
 
     Parameters
     ----------
@@ -692,8 +700,8 @@ def read_cells(data):
     Returns
     -------
     list of Cell
-        Lone surrogates in a source become U+FFFD, its line ends ``\\n``; a source that is no text
-        is "". A grade id that occurs twice is there twice.
+        In a source, lone surrogates become U+FFFD and line ends ``\\n``. A source that is not text
+        becomes "". A grade id that occurs twice is in the list twice.
 
     Raises
     ------
@@ -738,7 +746,7 @@ def _decoded(data):
 
 
 def _parsed(text):
-    """JSON as Python values, numbers as 0 (none of them counts)."""
+    """JSON as Python values; every number becomes 0, as none matters."""
     structure = NOT_STRUCTURE.sub("", STRING.sub("", text)).encode("ascii")
     if len(structure) > MOST_VALUES:
         raise NotANotebook(
@@ -787,7 +795,7 @@ def _cell(cell):
 
 
 def _proper(text):
-    """Text that every encoding takes, with Unix line ends."""
+    """`text` without lone surrogates, which cannot be encoded, and with Unix line ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -799,9 +807,9 @@ def assignment_of(cells, author_ids, hint=""):
     ----------
     cells : list of Cell
     author_ids : dict of str to collection of str
-        The grade ids of each author notebook; none is in two of them.
+        The grade ids of each author notebook; no id is in two of them.
     hint : str
-        The assignment that folder or file names; it decides where no id is known, or two tie.
+        The assignment that the folder or file names. It decides if no id is known, or on a tie.
 
     Returns
     -------

@@ -1,11 +1,11 @@
 """Plain values, and the bytes in which they cross between a student's kernel and the grader.
 
-Plain are None, booleans, integers, floats, strings, lists, tuples, dictionaries, and arrays of
-booleans, integers or floats. Tensors become arrays. Nothing else crosses: no object is ever
+Plain values are None, booleans, integers, floats, strings, lists, tuples, dictionaries, and arrays
+of booleans, integers or floats. Tensors become arrays. Nothing else crosses: no other object is ever
 rebuilt from bytes, so nothing that a student wrote runs where the grade is decided.
 
-The bytes are eight of length, that many of JSON (UTF-8), then the arrays, one after the other, in
-C order and little-endian.
+The bytes are: eight that hold the length of the JSON, the JSON (UTF-8), then the arrays, one after
+the other, in C order and little-endian.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 LARGEST = 64 * 2**20
-LONGEST = 8 * 2**20  # of the JSON, which grows twentyfold when it is read
+LONGEST = 8 * 2**20  # bytes of the JSON, which takes twenty times as much memory when it is read
 DEEPEST = 16
 MOST = 200_000
 TOO_DEEP = "containers nested too deeply"  # the kind of what lies below DEEPEST
@@ -32,7 +32,8 @@ class NotPlain(ValueError):
 class Opaque(NamedTuple):
     """Something that stays where it is: a function, a layer, a model.
 
-    `kind` is the name of its type, cleaned; `handle` the number by which its own side knows it.
+    `kind` is the name of its type, cleaned. `handle` is the number by which the side that holds it
+    knows it; -1 if none does.
     """
 
     kind: str
@@ -46,16 +47,16 @@ class Given(NamedTuple):
 
 
 def plain(value, depth=0, opaque=None):
-    """`value` with tensors as arrays, scalars of numpy as numbers, everything else as Opaque.
+    """`value` as a plain value: tensors become arrays, numpy's scalars numbers, anything else Opaque.
 
     Parameters
     ----------
     value : object
         What a student's code returned.
     depth : int
-        How deep it lies in what crosses.
+        How deeply `value` is nested in what crosses.
     opaque : callable, optional
-        ``opaque(value)`` gives the Opaque of what is not plain, wherever it lies.
+        ``opaque(value)`` gives the Opaque for a value that is not plain, at any depth.
 
     Returns
     -------

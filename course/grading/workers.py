@@ -1,7 +1,7 @@
 """Call a function many times, side by side, each time in a process of its own.
 
-A call may raise, hang, kill its process or print without end: it becomes an :class:`End`, and the
-others go on. When it ends, its whole process group is killed; when this process dies, all are.
+A call may raise, hang, kill its process or print without end. Each gives an :class:`End`, and the
+others go on. When a call ends, its whole process group is killed; when this process dies, all are.
 """
 
 import contextlib
@@ -45,8 +45,8 @@ class Pool:
     Parameters
     ----------
     function : callable
-        Of a module, or a :func:`functools.partial` of one: it is pickled. What it returns crosses
-        as JSON.
+        It is pickled, so it must be a function of a module, or a :func:`functools.partial` of one.
+        What it returns crosses as JSON.
     workers : int
     limit : float
         Seconds after which a call is killed.
@@ -83,7 +83,7 @@ class Pool:
         self.running.append(_Run(item, process, target, time.monotonic() + self.limit))
 
     def _ended(self):
-        """Wait until a call ends, or is to be ended; (item, End) of all that have."""
+        """Wait until a call ends or runs out of time; (item, End) of all such calls."""
         first = min(run.deadline for run in self.running) - time.monotonic()
         sentinels = [run.process.sentinel for run in self.running]
         ready = multiprocessing.connection.wait(sentinels, max(first, 0))
@@ -117,8 +117,8 @@ class Pool:
 def _start_server(modules):
     """Start the process that the others are forked from, with `modules` imported already.
 
-    It is told by a variable where modules lie: before Python 3.13.1 it does not look where this
-    process does, imports nothing, and every call pays for the imports.
+    PYTHONPATH tells it where the modules are. Before Python 3.13.1 it does not take over sys.path, so
+    it would import nothing, and every call would pay for the imports.
     """
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
