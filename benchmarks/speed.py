@@ -5,6 +5,8 @@ training    pictures a second of a step, ours over a peer's network of as many p
 generator   pictures a second that ``Batches`` hands out, augmented, over a generator that reads, resizes
             and one-hot encodes at every step, as the seed's notebook trains from
 epochs      an epoch of ``fit`` over its steps one by one: what Keras and TensorFlow add
+memory      an epoch of ``fit`` as the course sets the C library's allocator, over one as TensorFlow sets it;
+            processes take turns
 inference   a picture of 2000×3000 in tiles: its time over that of one pass over the whole, and over the
             time that its multiply-adds would take at the rate of a matrix product here
 start       time of a lesson's first cell over that of importing Keras alone
@@ -37,6 +39,9 @@ from course.models.unet import backbone_unet
 TURNS = 3
 LARGE = (2000, 3000)
 KERAS = "import keras; keras.ops.zeros(1)"
+EPOCH = "from benchmarks import speed; print(speed.an_epoch())"
+# From 128 kB on, what is freed goes back to the system: as TensorFlow's first generator sets it.
+GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "131072"}
 FIRST_CELL = "from course import data, environment; environment.setup(); data.load()"
 
 
@@ -138,6 +143,41 @@ def epochs(dataset):
     }
 
 
+def memory():
+    """Processes that train an epoch, on memory that is used again and on new memory."""
+
+    def process(**variables):
+        code = [sys.executable, "-c", EPOCH]
+        run = subprocess.run(
+            code, check=True, capture_output=True, text=True, env=os.environ | variables
+        )
+        return float(run.stdout.split()[-1])
+
+    used_again, new = [], []
+    for _ in range(TURNS):
+        used_again.append(process())
+        new.append(process(**GIVEN_BACK))
+    yield {
+        "group": "memory",
+        "what": "an epoch of fit on memory used again / on new memory",
+        "seconds": [round(statistics.median(s), 2) for s in (used_again, new)],
+        "ratio": round(statistics.median(a / b for a, b in zip(used_again, new, strict=True)), 2),
+    }
+
+
+def an_epoch():
+    """Seconds of an epoch of fifteen steps of ``fit``, the second one."""
+    environment.setup()
+    samples = data.load().at(BASE.size).split("train")[:60]
+    batches = data.Batches(samples, BASE.batch, data.Augmentation(), shuffle=True)
+    model = recipe.NETWORKS[BASE.network](BASE)
+    training.compile(model, samples)
+    model.fit(batches, shuffle=False, verbose=0)
+    start = time.perf_counter()
+    model.fit(batches, shuffle=False, verbose=0)
+    return time.perf_counter() - start
+
+
 def tiles():
     """A large picture in tiles, in one pass, and what its multiply-adds are worth."""
     picture = np.random.default_rng(0).integers(0, 256, (*LARGE, 3)).astype(np.uint8)
@@ -216,7 +256,7 @@ def main():
     scale = environment.SCALES["laptop"]
     samples = dataset.at(scale.size)
     about = results.about(dataset, scale, samples.split("train"), samples.split("validation"))
-    groups = [generator(dataset), epochs(dataset), tiles(), start()]
+    groups = [generator(dataset), epochs(dataset), memory(), tiles(), start()]
     if not options.without_peers:
         groups.append(beside_peers(dataset))
     began = time.perf_counter()
