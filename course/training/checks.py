@@ -1,4 +1,4 @@
-"""What is refused before a training begins, for the error it would end in comes late, or not at all."""
+"""Refuse, before a training begins, what would fail late in it or pass unnoticed."""
 
 import keras
 import numpy as np
@@ -8,9 +8,10 @@ from course.training.layers import all_layers
 
 
 def check(model, train, validation, batch_size, loss, ignore):
-    """Raise ValueError for what no network can learn from; the arguments are those of :func:`fit`.
+    """Raise ValueError for pictures, masks, a batch or a loss that a network cannot learn from.
 
-    But `ignore`, which is what does not count in the end: an id, several or None.
+    The arguments are those of :func:`course.training.fit`, except `ignore`: the id, ids or None whose
+    pixels do not count once the loss has had its say.
     """
     _check_some(train, validation)
     _check_batch(model, min(batch_size, len(train)))

@@ -1,4 +1,4 @@
-"""The training itself: what is compiled, and at which rate it learns."""
+"""Compile a network and train it."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""What happens between the steps: progress is shown, the best weights are kept, the state is saved."""
+"""Between the steps: show progress, keep the best weights, save the state."""
 
 import time
 

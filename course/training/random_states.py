@@ -1,11 +1,11 @@
-"""Where dropout stands in its sequence of chance: it is no part of Keras's weights."""
+"""Read and set the random state of dropout, which is no part of Keras's weights."""
 
 import keras
 import numpy as np
 
 
 def get_random_states(model):
-    """Where each generator of `model` stands, as lists that JSON takes."""
+    """Return the state of each random generator of `model`, as lists that JSON holds."""
     return [keras.ops.convert_to_numpy(v).tolist() for v in _variables(model)]
 
 

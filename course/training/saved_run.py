@@ -1,4 +1,4 @@
-"""The state of a training in a folder, from which an interrupted one is taken up."""
+"""Save the state of a training in a folder, and resume an interrupted training from it."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from course.training.random_states import get_random_states, set_random_states
 
 
 def describe(model, batches, validation, epochs, learning_rate, schedule, loss, ignore):
-    """What tells one run from another, by name, in JSON's types."""
+    """Return what tells one run from another: a dict of named values, in types that JSON holds."""
     train, checks = batches.samples, () if validation is None else validation.names
     settings = loss.get_config() if hasattr(loss, "get_config") else 0
     return {
